@@ -128,9 +128,7 @@ class Supernet:
     def of(cls, name: str, definition: Facts) -> Self:
         """Make the record of the supernet ``name`` with its content id."""
         facts = {"supernet": name, "definition": definition}
-        return cls(
-            supernet_id=content_id("supernet", facts), supernet=name, definition=definition
-        )
+        return cls(supernet_id=content_id("supernet", facts), supernet=name, definition=definition)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ environment for configuration.
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import platformdirs
@@ -40,7 +40,10 @@ def defaults() -> Settings:
 
 
 def load(
-    *, environ: Mapping[str, str] = os.environ, store: str | None = None, token_file: Path | None = None
+    *,
+    environ: Mapping[str, str] = os.environ,
+    store: str | None = None,
+    token_file: Path | None = None,
 ) -> Settings:
     """Read the configuration file and the environment, then apply the flags given.
 
@@ -57,8 +60,17 @@ def load(
         values["store"] = store
     if token_file is not None:
         values["token_file"] = str(token_file)
-    typed = {key: value if key == "store" else Path(value).expanduser() for key, value in values.items()}
-    return replace(defaults(), **typed)
+    return _typed(values)
+
+
+def _typed(values: Mapping[str, str]) -> Settings:
+    base = defaults()
+    token_file = values.get("token_file")
+    return Settings(
+        store=values.get("store", base.store),
+        token_file=Path(token_file).expanduser() if token_file else None,
+        state_dir=Path(values.get("state_dir", base.state_dir)).expanduser(),
+    )
 
 
 _KEYS = tuple(field.name for field in fields(Settings))
