@@ -1,0 +1,76 @@
+"""The ``latbase`` command. Sub-commands are imported only when used, so help is instant."""
+
+from importlib import import_module
+from pathlib import Path
+
+import click
+
+import latbase
+from latbase import settings
+from latbase.cli.failures import exit_with_status
+
+COMMANDS = {
+    "configs": ("store", "Configurations in the store, with how much was measured on each."),
+    "coverage": ("store", "Which supernet is profiled on which configuration."),
+    "fingerprint": ("host", "What this host is: hardware, environment, effective CPUs."),
+    "front": ("front", "The best sub-networks of a search: table, picture, page, JSON."),
+    "latency": ("latency", "Latency of known sub-networks: measured, else predicted."),
+    "predictor": ("predictor", "How well latency can be predicted on each configuration."),
+    "profile": ("profile", "Measure sub-networks of a supernet on this host."),
+    "query": ("store", "Ask the store anything in SQL (read-only)."),
+    "quickstart": ("quickstart", "Measure this host, search, and show its best sub-networks."),
+    "search": ("search", "Search for the best sub-networks on one configuration."),
+    "searches": ("search", "Searches in the store."),
+    "supernets": ("supernets", "Supernets that can be profiled and searched."),
+}
+"""Name -> (module under ``latbase.cli``, line of help). A test holds it to the real commands."""
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands' names and help without importing them."""
+
+    def list_commands(self, _ctx: click.Context) -> list[str]:
+        """Return every command name, sorted."""
+        return sorted(COMMANDS)
+
+    def get_command(self, _ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import and return the command, or None for an unknown name."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = import_module(f"latbase.cli.{COMMANDS[cmd_name][0]}")
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
+    def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the command list from the table, importing nothing."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, COMMANDS[name][1]) for name in sorted(COMMANDS)])
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": None},
+    epilog="Start with: latbase quickstart. Shell completion: "
+    'eval "$(_LATBASE_COMPLETE=bash_source latbase)" (or zsh_source, fish_source).',
+)
+@click.version_option(latbase.__version__, prog_name="latbase")
+@click.option(
+    "--store",
+    metavar="PATH|URL",
+    help="Latency store: a DuckDB file or http(s)://host:port of a service. "
+    "[env: LATBASE_STORE; default: a file in your data folder]",
+)
+@click.option(
+    "--token-file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="File holding the token for a service. [env: LATBASE_TOKEN_FILE]",
+)
+@click.pass_context
+def main(ctx: click.Context, store: str | None, token_file: Path | None) -> None:
+    """Find the sub-networks that are best on your own machines, from measured latencies."""
+    ctx.obj = settings.load(store=store, token_file=token_file)
+
+
+def run() -> None:
+    """Entry point of the console script."""
+    exit_with_status(lambda: main(standalone_mode=False, prog_name="latbase"))

@@ -1,0 +1,56 @@
+"""Commands that ask the store: query, configs, coverage."""
+
+import click
+
+from latbase.cli.output import Output, output_options, show
+from latbase.settings import Settings
+
+
+@click.command(
+    epilog="Example: latbase query \"SELECT supernet, count(*) FROM latency GROUP BY ALL\""
+)
+@click.argument("sql")
+@click.option("--max-rows", type=click.IntRange(1), help="Stop after so many rows.")
+@click.option(
+    "--timeout", "timeout_s", type=click.FloatRange(0, min_open=True), help="Seconds it may take."
+)
+@output_options
+@click.pass_obj
+def query(
+    settings: Settings, sql: str, max_rows: int | None, timeout_s: float | None, output: Output
+) -> None:
+    """Ask the store anything in SQL (read-only).
+
+    Everyday views are latency, front and coverage; SHOW TABLES lists everything.
+    """
+    from latbase import db
+
+    with db.connect(settings.store, read_only=True) as store:
+        show(store.query(sql, max_rows=max_rows, timeout_s=timeout_s), output)
+
+
+@click.command(epilog="Example: latbase configs --json")
+@output_options
+@click.pass_obj
+def configs(settings: Settings, output: Output) -> None:
+    """List the configurations in the store, with how much was measured on each."""
+    from latbase import db
+    from latbase.db import queries
+
+    with db.connect(settings.store, read_only=True) as store:
+        show(queries.configurations(store), output, empty="No configurations yet; run latbase profile.")
+
+
+@click.command(epilog="Example: latbase coverage")
+@output_options
+@click.pass_obj
+def coverage(settings: Settings, output: Output) -> None:
+    """Show which supernet is profiled on which configuration, and how well."""
+    from latbase import db
+
+    with db.connect(settings.store, read_only=True) as store:
+        show(
+            store.query("SELECT * FROM coverage"),
+            output,
+            empty="Nothing is measured yet; run latbase profile.",
+        )
