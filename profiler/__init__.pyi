@@ -1,0 +1,2 @@
+from .fingerprint import Fingerprint as Fingerprint
+from .fingerprint import fingerprint as fingerprint

@@ -1,0 +1,1 @@
+"""Small probes, one per subject: each reads this host and returns facts, never a verdict."""
