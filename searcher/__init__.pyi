@@ -1,0 +1,12 @@
+from .algorithms import algorithm_names as algorithm_names
+from .knowledge import Knowledge as Knowledge
+from .knowledge import Known as Known
+from .objectives import Objective as Objective
+from .objectives import parse_objective as parse_objective
+from .objectives import parse_objectives as parse_objectives
+from .predictors.base import Predictor as Predictor
+from .predictors.base import Score as Score
+from .predictors.fitting import fit_predictor as fit_predictor
+from .predictors.fitting import predictor_kinds as predictor_kinds
+from .search import Search as Search
+from .tactics.registry import tactic_names as tactic_names

@@ -1,0 +1,187 @@
+"""Evolutionary algorithms on a search space: pymoo's, and a user's own by import path."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol, cast
+
+import numpy as np
+import numpy.typing as npt
+from pymoo.algorithms.moo.nsga2 import NSGA2
+from pymoo.algorithms.soo.nonconvex.ga import GA
+from pymoo.core.algorithm import Algorithm as PymooMethod
+from pymoo.core.duplicate import DuplicateElimination
+from pymoo.core.population import Population
+from pymoo.core.problem import Problem as PymooProblem
+from pymoo.core.termination import NoTermination
+from pymoo.operators.crossover.sbx import SBX
+from pymoo.operators.mutation.pm import PM
+from pymoo.operators.repair.rounding import RoundingRepair
+
+from latbase.errors import SearchError
+from latbase.searcher.coding import Coding
+from latbase.searcher.knowledge import Genotypes
+from latbase.searcher.naming import resolve
+from latbase.searcher.objectives import Minimised
+from latbase.searcher.problem import History, Problem, keys
+
+POPULATION = 50
+"""Sub-networks per generation (§4.2 of the paper)."""
+
+CROSSOVER = 0.9
+"""Chance that two parents mix (§4.2)."""
+
+OPERATOR_ETA = 3.0
+"""Distribution index of crossover and mutation: small, as parameters have only a few values."""
+
+ALGORITHMS = {
+    "nsga2": "latbase.searcher.algorithms:nsga2",
+    "ga": "latbase.searcher.algorithms:genetic",
+}
+"""Import paths of the algorithms by name."""
+
+
+class Algorithm(Protocol):
+    """An evolutionary algorithm: proposes sub-networks, learns how good they were."""
+
+    def ask(self) -> Genotypes:
+        """Return candidates, int8 (k, p), canonical."""
+
+    def tell(self, genotypes: Genotypes, outcome: Minimised) -> None:
+        """Learn the outcome of the candidates that were evaluated, (k, p) and k rows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """What an algorithm is made from; a user's own factory takes this one argument.
+
+    Attributes:
+        problem: space, objectives and constraints.
+        population: sub-networks per generation.
+        initial: first population, int8 (n, p), canonical; empty to draw one.
+        history: what must not be proposed again; None where repeating costs nothing.
+        seed: every random choice follows from it.
+    """
+
+    problem: Problem
+    population: int
+    initial: Genotypes
+    history: History | None
+    seed: int
+
+
+def algorithm_names() -> tuple[str, ...]:
+    """Return the names of the algorithms that come with latbase."""
+    return tuple(ALGORITHMS)
+
+
+def make_algorithm(name: str, setting: Setting) -> Algorithm:
+    """Make the algorithm ``name``: one of ours, or ``module:factory``.
+
+    A factory takes a :class:`Setting` and returns an :class:`Algorithm` or a pymoo algorithm.
+
+    Raises:
+        UnknownNameError: there is no such algorithm.
+        SearchError: the algorithm does not fit the number of objectives.
+    """
+    factory = cast("Callable[[Setting], object]", resolve("algorithm", name, ALGORITHMS))
+    made = factory(setting)
+    if isinstance(made, PymooMethod):
+        return PymooAlgorithm(made, setting)
+    return cast("Algorithm", made)
+
+
+class PymooAlgorithm:
+    """A pymoo algorithm behind our protocol, on gap-free codes, without repeated sub-networks."""
+
+    def __init__(self, method: PymooMethod, setting: Setting) -> None:
+        problem = setting.problem
+        self._coding = Coding(problem.space)
+        self._constrained = problem.constrained
+        self._method = method
+        definition = PymooProblem(
+            n_var=problem.space.p,
+            n_obj=problem.width,
+            n_ieq_constr=int(problem.constrained),
+            xl=0,
+            xu=self._coding.sizes - 1,
+            vtype=int,
+        )
+        method.setup(definition, termination=NoTermination(), seed=setting.seed)
+
+    def ask(self) -> Genotypes:
+        """Return the next generation's new members."""
+        return self._coding.decode(_codes(self._method.ask()))
+
+    def tell(self, genotypes: Genotypes, outcome: Minimised) -> None:
+        """Hand pymoo what was evaluated, which may be less than what it asked for."""
+        if not len(genotypes):
+            return
+        columns = {"X": self._coding.encode(genotypes).astype(np.float64), "F": outcome.points}
+        if self._constrained:
+            columns["G"] = outcome.violation[:, None]
+        self._method.tell(infills=Population.new(**columns))
+
+
+class Unseen(DuplicateElimination):  # type: ignore[misc] # pymoo is not typed
+    """Judge duplicates on canonical form, within a generation and against all evaluations."""
+
+    def __init__(self, setting: Setting) -> None:
+        super().__init__()
+        self._coding = Coding(setting.problem.space)
+        self._history = setting.history
+
+    def _do(
+        self, pop: Population, other: Population | None, is_duplicate: npt.NDArray[np.bool_]
+    ) -> npt.NDArray[np.bool_]:
+        genotypes = self._coding.decode(_codes(pop))
+        if other is not None:
+            taken = set(keys(self._coding.decode(_codes(other))))
+            is_duplicate |= np.array([key in taken for key in keys(genotypes)])
+            return is_duplicate
+        if self._history is not None:
+            is_duplicate |= self._history.contains(genotypes)
+        met: set[bytes] = set()
+        for row, key in enumerate(keys(genotypes)):
+            is_duplicate[row] |= key in met
+            met.add(key)
+        return is_duplicate
+
+
+def nsga2(setting: Setting) -> PymooMethod:
+    """NSGA-II (Deb et al., 2002)."""
+    return NSGA2(**_genetic(setting))
+
+
+def genetic(setting: Setting) -> PymooMethod:
+    """Genetic algorithm for one objective."""
+    if setting.problem.width != 1:
+        raise SearchError(
+            f"Algorithm 'ga' optimises one objective, not {setting.problem.width}; "
+            "bound the others instead, or choose nsga2."
+        )
+    return GA(**_genetic(setting))
+
+
+def _genetic(setting: Setting) -> dict[str, object]:
+    """Population, operators and duplicate rule that every genetic algorithm shares."""
+    initial = setting.initial
+    if not len(initial):
+        initial = setting.problem.space.sample(setting.population, setting.seed)
+    return {
+        "pop_size": setting.population,
+        "sampling": Coding(setting.problem.space).encode(initial).astype(np.float64),
+        "crossover": SBX(prob=CROSSOVER, eta=OPERATOR_ETA, vtype=float, repair=RoundingRepair()),
+        "mutation": PM(
+            # The chance is per parameter; every individual may mutate.
+            prob=1.0,
+            prob_var=1.0 / setting.population,
+            eta=OPERATOR_ETA,
+            vtype=float,
+            repair=RoundingRepair(),
+        ),
+        "eliminate_duplicates": Unseen(setting),
+    }
+
+
+def _codes(population: Population) -> npt.NDArray[np.int8]:
+    return np.asarray(np.rint(population.get("X").astype(np.float64)), dtype=np.int8)

@@ -1,0 +1,172 @@
+"""Dominance, non-dominated sorting, crowding and hypervolume: pure functions on objective vectors.
+
+Every objective is minimised. Points are float (n, m). A row with a NaN is a failed evaluation: it
+dominates nothing, is on no front, ranks behind every complete row and adds no hypervolume.
+"""
+
+from bisect import bisect_right
+
+import numpy as np
+import numpy.typing as npt
+
+Points = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
+Ranks = npt.NDArray[np.intp]
+
+PLANE = 2
+"""Number of objectives for which sweeps replace pairwise comparison."""
+
+
+def dominates(first: Points, second: Points) -> Mask:
+    """Return whether rows of ``first`` dominate rows of ``second``; shapes broadcast."""
+    no_worse, better = (first <= second).all(axis=-1), (first < second).any(axis=-1)
+    return np.asarray(no_worse & better)
+
+
+def complete(points: Points) -> Mask:
+    """Return which rows hold no NaN, bool (n,)."""
+    return np.asarray(~np.isnan(points).any(axis=1))
+
+
+def non_dominated(points: Points) -> Mask:
+    """Return bool (n,): rows that no other row dominates; equal rows stay together."""
+    return np.asarray(ranks(points, depth=1) == 0)
+
+
+def ranks(points: Points, depth: int | None = None) -> Ranks:
+    """Return the number of the front each row belongs to, 0 the best (Deb et al., 2002).
+
+    Args:
+        points: float (n, m).
+        depth: stop after that many fronts; the rows left get rank ``depth``. None sorts all.
+    """
+    found = np.full(len(points), len(points) if depth is None else depth, dtype=np.intp)
+    rows = np.flatnonzero(complete(points))
+    if rows.size:
+        sort = _ranks_in_plane if points.shape[1] <= PLANE else _ranks_by_peeling
+        sorted_ranks = sort(points[rows], depth)
+        found[rows] = sorted_ranks
+        if depth is None:
+            found[found == len(points)] = sorted_ranks.max() + 1
+    return found
+
+
+def crowding(points: Points, fronts: Ranks | None = None) -> Points:
+    """Return the crowding distance of each row within its front, float (n,); ends are infinite.
+
+    Objectives are scaled by their range in the front (Deb et al., 2002). Rows must be complete.
+
+    Args:
+        points: float (n, m).
+        fronts: number of the front of each row, int (n,); None means one front.
+    """
+    group = np.zeros(len(points), dtype=np.intp) if fronts is None else fronts
+    distance = np.zeros(len(points))
+    for column in points.T:
+        order = np.lexsort((column, group))
+        value, front = column[order], group[order]
+        border = front[1:] != front[:-1]
+        first, last = np.append(True, border), np.append(border, True)
+        size = np.diff(np.append(np.flatnonzero(first), len(order)))
+        extent = np.repeat(value[last] - value[first], size)
+        gap = np.append(value[1:], np.inf) - np.insert(value[:-1], 0, -np.inf)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            share = np.where(extent > 0, gap / extent, 0.0)
+        distance[order] += np.where(first | last, np.inf, share)
+    return distance
+
+
+def hypervolume(points: Points, reference: Points) -> float:
+    """Return the volume that ``points`` dominate within ``reference``, float (m,)."""
+    inside = points[(points < reference).all(axis=1)]
+    if not len(inside):
+        return 0.0
+    if points.shape[1] == 1:
+        return float(reference[0] - inside.min())
+    if points.shape[1] == PLANE:
+        x, y = staircase(inside).T
+        return float(((np.append(x[1:], reference[0]) - x) * (reference[1] - y)).sum())
+    import moocore  # noqa: PLC0415 - only three and more objectives need it
+
+    return float(moocore.hypervolume(inside, ref=reference))
+
+
+def improvements(points: Points, front: Points, reference: Points) -> Points:
+    """Return the hypervolume each row of ``points`` would add to ``front``, float (n,).
+
+    Args:
+        points: float (n, m); a NaN row adds nothing.
+        front: float (k, m), k >= 0; need not be non-dominated.
+        reference: float (m,).
+    """
+    if points.shape[1] == PLANE:
+        return _improvements_in_plane(points, front, reference)
+    before = hypervolume(front, reference)
+    gains = np.zeros(len(points))
+    hopeful = (points < reference).all(axis=1)
+    if len(front):
+        no_better = (front[None, :, :] <= points[:, None, :]).all(axis=2)
+        hopeful &= ~np.any(no_better, axis=1)
+    for row in np.flatnonzero(hopeful):
+        gains[row] = hypervolume(np.vstack([front, points[row]]), reference) - before
+    return gains
+
+
+def staircase(points: Points) -> Points:
+    """Return the distinct non-dominated rows of two-column ``points`` by rising first objective."""
+    order = np.lexsort((points[:, 1], points[:, 0]))
+    ordered = points[order]
+    lowest = np.minimum.accumulate(ordered[:, 1])
+    step = np.ones(len(ordered), dtype=np.bool_)
+    step[1:] = ordered[1:, 1] < lowest[:-1]
+    return ordered[step]
+
+
+def _improvements_in_plane(points: Points, front: Points, reference: Points) -> Points:
+    """Add up, strip by strip between the front's steps, what each point newly covers."""
+    inside = front[(front < reference).all(axis=1)]
+    steps = staircase(inside) if len(inside) else np.empty((0, PLANE))
+    left = np.concatenate([[-np.inf], steps[:, 0]])
+    right = np.append(steps[:, 0], reference[0])
+    ceiling = np.concatenate([[reference[1]], steps[:, 1]])
+    x, y = np.nan_to_num(points, nan=np.inf)[:, :, None].transpose(1, 0, 2)
+    width = np.clip(right - np.maximum(left, x), 0.0, None)
+    height = np.clip(ceiling - y, 0.0, None)
+    return np.asarray((width * height).sum(axis=1))
+
+
+def _ranks_in_plane(points: Points, depth: int | None) -> Ranks:
+    """Sweep by the first objective; a point joins the first front whose lowest end it undercuts.
+
+    ``ends`` holds the lowest second objective of each front so far. It rises from front to front,
+    so the front is found by bisection (Jensen, 2003).
+    """
+    if points.shape[1] == 1:
+        points = np.hstack([points, points])
+    distinct, inverse = np.unique(points, axis=0, return_inverse=True)
+    found = np.empty(len(distinct), dtype=np.intp)
+    ends: list[float] = []
+    for row, height in enumerate(distinct[:, 1].tolist()):
+        rank = bisect_right(ends, height)
+        if rank == len(ends):
+            ends.append(height)
+        else:
+            ends[rank] = height
+        found[row] = rank
+    spread = found[inverse.reshape(-1)]
+    return spread if depth is None else np.minimum(spread, depth)
+
+
+def _ranks_by_peeling(points: Points, depth: int | None) -> Ranks:
+    below = dominates(points[:, None, :], points[None, :, :])
+    dominators = below.sum(axis=0)
+    found = np.full(len(points), len(points) if depth is None else depth, dtype=np.intp)
+    left = np.ones(len(points), dtype=np.bool_)
+    rank = 0
+    while left.any() and (depth is None or rank < depth):
+        front = left & (dominators == 0)
+        found[front] = rank
+        left &= ~front
+        dominators = dominators - below[front].sum(axis=0)
+        rank += 1
+    return found

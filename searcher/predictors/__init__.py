@@ -1,0 +1,1 @@
+"""Predictors: from features of sub-networks to one metric, with a spread."""

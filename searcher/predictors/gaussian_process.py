@@ -1,0 +1,294 @@
+"""Gaussian process with linear and RBF kernels over two groups of features.
+
+Indicators (columns of zeros and ones) and quantities (costs, counts) each have a linear variance
+and a length of their own: the linear part carries what adds up over blocks, the RBF part what does
+not. Columns weigh by their correlation with the values. Hyper-parameters maximise marginal
+likelihood times a weak prior, so ten rows do not mislead them. Rows that all others contradict get
+more noise, since measured latencies have heavy right tails.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import linalg, optimize
+
+from latbase.searcher.predictors.base import Features, Scaling, Values
+
+MEAN_VARIANCE = 10.0
+"""Prior variance of the constant, in units of the variance of the values."""
+
+LINEAR_VARIANCE, RBF_VARIANCE, SHARPNESS, NOISE_VARIANCE = 0.5, 0.3, 0.5, 0.05
+"""Centres of the prior, for values of variance 1 and mean squared differences per feature."""
+
+PRIOR_SPREAD = 1.5
+"""Standard deviation of the logarithm of every hyper-parameter."""
+
+FURTHEST = 6.0
+"""How far the logarithm of a hyper-parameter may leave the centre of its prior."""
+
+ITERATIONS = 30
+"""Steps of the optimiser."""
+
+LIKELIHOOD_ROWS = 400
+"""Rows that determine the hyper-parameters; the cost of a step grows with their cube."""
+
+MOST_ROWS = 4000
+"""Rows a prediction rests on; the cost of fitting grows with their cube."""
+
+OUTLIER = 3.0
+"""Leave-one-out errors beyond that many standard deviations mark a row as disturbed."""
+
+ROBUST_ROUNDS = 3
+"""Times the noise of disturbed rows is adapted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """How features become the inputs of the kernels.
+
+    Attributes:
+        scaling: standardises the features.
+        weights: float (f,), relevance of every standardised feature.
+        groups: positions of the indicators and of the quantities; a group may be missing.
+    """
+
+    scaling: Scaling
+    weights: Values
+    groups: tuple[npt.NDArray[np.intp], ...]
+
+    @classmethod
+    def of(cls, features: Features, y: Values) -> "Inputs":
+        """Learn them from float (n, f) and (n,)."""
+        scaling = Scaling.of(features)
+        x = scaling.apply(features)
+        kept = features[:, scaling.kept]
+        indicator = ((kept == 0) | (kept == 1)).all(axis=0)
+        groups = tuple(np.flatnonzero(mask) for mask in (indicator, ~indicator) if mask.any())
+        correlation = x.T @ (y - y.mean()) / (len(y) * (y.std() or 1.0))
+        weights = np.sqrt(correlation**2 + 1.0 / len(y))
+        for group in groups:
+            # Kernels are per feature: mean squares become sums.
+            weights[group] /= np.linalg.norm(weights[group])
+        return cls(scaling=scaling, weights=weights, groups=groups)
+
+    def apply(self, features: Features) -> tuple[Features, ...]:
+        """Return one matrix per group, float (n, f_g)."""
+        x = self.scaling.apply(features) * self.weights
+        return tuple(x[:, group] for group in self.groups)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hyper:
+    """Hyper-parameters for k groups.
+
+    Attributes:
+        linear: float (k,), variances of the linear kernels.
+        sharpness: float (k,), inverse squared lengths of the RBF kernel.
+        rbf: its variance.
+        noise: variance of the noise of an undisturbed row.
+    """
+
+    linear: Values
+    sharpness: Values
+    rbf: float
+    noise: float
+
+    @classmethod
+    def centre(cls, groups: int) -> Values:
+        """Return the logarithms at the centre of the prior, float (2 k + 2,)."""
+        shared = np.repeat([LINEAR_VARIANCE, SHARPNESS], groups)
+        return np.log(np.append(shared, [RBF_VARIANCE, NOISE_VARIANCE]))
+
+    @classmethod
+    def of(cls, logarithms: Values) -> "Hyper":
+        """Unpack the logarithms."""
+        values = np.exp(logarithms)
+        linear, sharpness = values[:-2].reshape(2, -1)
+        return cls(
+            linear=linear, sharpness=sharpness, rbf=float(values[-2]), noise=float(values[-1])
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GaussianProcess:
+    """A posterior over functions of features.
+
+    Attributes:
+        inputs: turns features into kernel inputs.
+        centre: mean of the training values.
+        unit: standard deviation of the training values.
+        logarithms: of the hyper-parameters, to start the next fit from.
+        x: training inputs per group, float (n, f_g).
+        dual: float (n,), inverse covariance times values.
+        factor: float (n, n), lower Cholesky factor of the covariance.
+        left_out: float (n,), predictions of each row from all others, in the values' unit.
+    """
+
+    inputs: Inputs
+    centre: float
+    unit: float
+    logarithms: Values
+    x: tuple[Features, ...]
+    dual: Values
+    factor: Features
+    left_out: Values
+
+    def mean(self, features: Features, /) -> Values:
+        """Return the expected value, float (n,)."""
+        hyper = Hyper.of(self.logarithms)
+        inputs = self.inputs.apply(features)
+        target = np.full(len(features), MEAN_VARIANCE * self.dual.sum())
+        for variance, x, known in zip(hyper.linear, inputs, self.x, strict=True):
+            target += x @ (known.T @ self.dual * variance)
+        target += hyper.rbf * (_decay(inputs, self.x, hyper.sharpness) @ self.dual)
+        return target * self.unit + self.centre
+
+    def predict(self, features: Features, /) -> tuple[Values, Values]:
+        """Return mean and spread (noise included), float (n,) each."""
+        hyper = Hyper.of(self.logarithms)
+        inputs = self.inputs.apply(features)
+        cross = _covariance(inputs, self.x, hyper)
+        own = hyper.rbf + MEAN_VARIANCE + hyper.noise
+        own += sum(v * (x**2).sum(axis=1) for v, x in zip(hyper.linear, inputs, strict=True))
+        explained = linalg.solve_triangular(self.factor, cross.T, lower=True, check_finite=False)
+        variance = np.maximum(own - (explained**2).sum(axis=0), hyper.noise)
+        return cross @ self.dual * self.unit + self.centre, np.sqrt(variance) * self.unit
+
+
+def fit(features: Features, y: Values, start: Values | None = None) -> GaussianProcess:
+    """Fit on float (n, f) and (n,), n >= 3.
+
+    Args:
+        features: float (n, f).
+        y: float (n,).
+        start: logarithms of hyper-parameters to begin from, those of a fit on fewer rows.
+    """
+    chosen = thinned(len(y), MOST_ROWS)
+    features, y = features[chosen], y[chosen]
+    inputs = Inputs.of(features, y)
+    x = inputs.apply(features)
+    centre, unit = float(y.mean()), float(y.std()) or 1.0
+    target = (y - centre) / unit
+    rows = thinned(len(y), LIKELIHOOD_ROWS)
+    likelihood = _Likelihood(tuple(group[rows] for group in x), target[rows])
+    noise = np.ones(len(y))
+    prior = Hyper.centre(len(x))
+    logarithms = prior if start is None or len(start) != len(prior) else start
+    for _ in range(ROBUST_ROUNDS):
+        logarithms = likelihood.maximised(logarithms, noise[rows])
+        dual, factor, errors, scatter = _solve(x, target, Hyper.of(logarithms), noise)
+        heavier = np.maximum((errors / scatter / OUTLIER) ** 2, 1.0)
+        if np.allclose(heavier, noise, rtol=0.1):
+            break
+        noise = heavier
+    return GaussianProcess(
+        inputs=inputs,
+        centre=centre,
+        unit=unit,
+        logarithms=logarithms,
+        x=x,
+        dual=dual,
+        factor=factor,
+        left_out=y - errors * unit,
+    )
+
+
+class _Likelihood:
+    """Minus the log posterior of the hyper-parameters, and its gradient."""
+
+    def __init__(self, x: tuple[Features, ...], target: Values) -> None:
+        self._linear = [group @ group.T for group in x]
+        self._squared = [_squared(group, group) for group in x]
+        self._target = target
+        self._prior = Hyper.centre(len(x))
+
+    def maximised(self, start: Values, noise: Values) -> Values:
+        """Return the best logarithms near ``start`` for relative noises, float (n,)."""
+        result = optimize.minimize(
+            self.loss,
+            start,
+            args=(noise,),
+            jac=True,
+            method="L-BFGS-B",
+            bounds=np.column_stack([self._prior - FURTHEST, self._prior + FURTHEST]),
+            options={"maxiter": ITERATIONS},
+        )
+        return np.asarray(result.x)
+
+    def loss(self, logarithms: Values, noise: Values) -> tuple[float, Values]:
+        """Return loss and gradient, float (2 k + 2,)."""
+        hyper = Hyper.of(logarithms)
+        bend = sum(w * d for w, d in zip(hyper.sharpness, self._squared, strict=True))
+        smooth = hyper.rbf * np.exp(-0.5 * bend)
+        linear = [v * gram for v, gram in zip(hyper.linear, self._linear, strict=True)]
+        covariance = sum(linear, start=smooth + MEAN_VARIANCE)
+        covariance[np.diag_indices_from(covariance)] += hyper.noise * noise
+        factor = linalg.cholesky(covariance, lower=True, check_finite=False)
+        inverse = _inverse(factor)
+        dual = inverse @ self._target
+        slope = 0.5 * (inverse - np.outer(dual, dual))
+        steep = slope * smooth
+        offset = (logarithms - self._prior) / PRIOR_SPREAD
+        gradient = [
+            *(np.vdot(slope, gram) for gram in linear),
+            *(
+                -0.5 * w * np.vdot(steep, d)
+                for w, d in zip(hyper.sharpness, self._squared, strict=True)
+            ),
+            steep.sum(),
+            hyper.noise * (np.diag(slope) @ noise),
+        ]
+        loss = 0.5 * self._target @ dual + np.log(np.diag(factor)).sum() + 0.5 * offset @ offset
+        return float(loss), np.array(gradient) + offset / PRIOR_SPREAD
+
+
+def _solve(
+    x: tuple[Features, ...], target: Values, hyper: Hyper, noise: Values
+) -> tuple[Values, Features, Values, Values]:
+    """Return dual weights, Cholesky factor, leave-one-out errors and their undisturbed spread."""
+    covariance = _covariance(x, x, hyper)
+    covariance[np.diag_indices_from(covariance)] += hyper.noise * noise
+    factor = linalg.cholesky(covariance, lower=True, check_finite=False)
+    precision = np.diag(_inverse(factor))
+    dual = linalg.cho_solve((factor, True), target, check_finite=False)
+    variance = np.maximum(1.0 / precision - hyper.noise * (noise - 1.0), hyper.noise)
+    return dual, factor, dual / precision, np.sqrt(variance)
+
+
+def _covariance(left: tuple[Features, ...], right: tuple[Features, ...], hyper: Hyper) -> Features:
+    covariance = hyper.rbf * _decay(left, right, hyper.sharpness) + MEAN_VARIANCE
+    for variance, a, b in zip(hyper.linear, left, right, strict=True):
+        covariance += variance * (a @ b.T)
+    return covariance
+
+
+def _decay(left: tuple[Features, ...], right: tuple[Features, ...], sharpness: Values) -> Features:
+    """Return the RBF kernel of variance 1, float (n, k), from one matrix product."""
+    roots = np.sqrt(sharpness)
+    a = np.hstack([root * x for root, x in zip(roots, left, strict=True)])
+    b = np.hstack([root * x for root, x in zip(roots, right, strict=True)])
+    return np.exp(-0.5 * _squared(a, b))
+
+
+def _squared(left: Features, right: Features) -> Features:
+    """Return squared distances between rows, float (n, k)."""
+    distance = left @ right.T
+    distance *= -2.0
+    distance += (left**2).sum(axis=1)[:, None]
+    distance += (right**2).sum(axis=1)
+    return np.maximum(distance, 0.0, out=distance)
+
+
+def _inverse(factor: Features) -> Features:
+    """Return the symmetric inverse of the matrix whose lower Cholesky factor is given."""
+    half, _ = linalg.lapack.dpotri(factor, lower=True)
+    lower = np.tril(half)
+    return np.asarray(lower + np.tril(half, -1).T)
+
+
+def thinned(count: int, most: int) -> npt.NDArray[np.intp]:
+    """Return at most ``most`` of ``count`` rows, drawn once and for all."""
+    if count <= most:
+        return np.arange(count)
+    return np.sort(np.random.default_rng(0).choice(count, most, replace=False))

@@ -1,0 +1,1 @@
+"""Tactics: the flow of a search, from its history to the sub-networks it asks for next."""
