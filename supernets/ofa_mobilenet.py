@@ -1,0 +1,64 @@
+"""OFA MobileNetV3 (Cai et al., Once for All, ICLR 2020)."""
+
+from typing import TYPE_CHECKING
+
+from latbase.supernets import ofa_mbconv
+from latbase.supernets.cost import CostBlock, convolution, linear
+from latbase.supernets.ofa_mbconv import Stage
+from latbase.supernets.ofa_supernet import Choices, OfaSupernet, make_divisible, strided
+
+if TYPE_CHECKING:
+    import torch
+
+_STEM, _FINAL, _LAST = 16, 960, 1280
+_STAGES = (
+    (24, 2, "relu", False),
+    (40, 2, "relu", True),
+    (80, 2, "h_swish", False),
+    (112, 1, "h_swish", True),
+    (160, 2, "h_swish", True),
+)
+"""Channels at width 1.0, stride, activation, squeeze-and-excitation."""
+
+
+class OfaMobileNetV3(OfaSupernet):
+    """OFA MobileNetV3 with elastic depth, expansion and kernel: 20 blocks in five stages."""
+
+    def __init__(self, name: str, width: float) -> None:
+        self._stem, self._final, self._last = (
+            make_divisible(channels * width) for channels in (_STEM, _FINAL, _LAST)
+        )
+        self._elastic = ofa_mbconv.lay_out(
+            self._stem,
+            [
+                Stage(width=make_divisible(c * width), stride=s, activation=a, squeeze=se)
+                for c, s, a, se in _STAGES
+            ],
+        )
+        super().__init__(name, ofa_mbconv.parameters(self._elastic))
+
+    def _blocks(self, input_size: int) -> list[CostBlock]:
+        stem, side = self._stem, strided(input_size, 2)
+        first = ofa_mbconv.separable(stem, stem, 3, (side, side), middle=stem, squeeze=False)
+        elastic, last_side = ofa_mbconv.cost_blocks(self._elastic, side)
+        fixed = (
+            convolution(3, stem, 3, side)
+            + first
+            + convolution(self._elastic[-1].spec.width, self._final, 1, last_side)
+            + convolution(self._final, self._last, 1, 1, norm=False)
+            + linear(self._last, 1000)
+        )
+        return [*elastic, CostBlock(name="fixed", stage="fixed", parameters=(), cost=lambda: fixed)]
+
+    def _module(self, choices: Choices) -> "torch.nn.Module":
+        raise NotImplementedError
+
+
+def w10() -> OfaMobileNetV3:
+    """Return the space at width 1.0."""
+    return OfaMobileNetV3("ofa_mbv3_d234_e346_k357_w1.0", 1.0)
+
+
+def w12() -> OfaMobileNetV3:
+    """Return the space at width 1.2."""
+    return OfaMobileNetV3("ofa_mbv3_d234_e346_k357_w1.2", 1.2)

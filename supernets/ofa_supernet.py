@@ -1,0 +1,88 @@
+"""What the supernets built on the PyPI package ``ofa`` share."""
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from latbase.errors import InvalidInputError
+from latbase.supernets.cost import CostBlock, CostTables
+from latbase.supernets.space import Genotypes, Parameter, SearchSpace
+from latbase.supernets.supernet import Config, Supernet
+
+if TYPE_CHECKING:
+    import torch
+
+Choices = Mapping[str, Sequence[Any]]
+"""A checked, canonical configuration in ofa's own format: lists by key."""
+
+CHANNEL_DIVISOR = 8
+"""Every channel count is a multiple of this, as ofa builds them."""
+
+
+class OfaSupernet(Supernet):
+    """An OFA image classifier for 1,000 classes.
+
+    Args:
+        name: its name.
+        parameters: its elastic parameters, in genotype order.
+    """
+
+    default_input_size = 224
+
+    def __init__(self, name: str, parameters: Sequence[Parameter]) -> None:
+        self.name = name
+        self._parameters = tuple(parameters)
+        self._tables = cache(self._tables_at)
+        self.space = SearchSpace(parameters, costs=self._tables(self.default_input_size))
+
+    @abstractmethod
+    def _blocks(self, input_size: int) -> list[CostBlock]:
+        """List everything that costs, for inputs of that side in pixels."""
+
+    @abstractmethod
+    def _module(self, choices: Choices) -> "torch.nn.Module":
+        """Build the static sub-network; its tensors are filled afterwards."""
+
+    def costs(self, g: Genotypes, input_size: int | None = None) -> npt.NDArray[np.int64]:
+        """Return exact MACs (per item) and parameters of each sub-network, int64 (n, 2)."""
+        return self._tables(input_size or self.default_input_size).totals(g)
+
+    def build(self, config: Config) -> "torch.nn.Module":
+        """Return the static sub-network of ``config`` in eval mode, with healthy weights."""
+        from latbase.supernets.ofa_compat import build_filled  # noqa: PLC0415 - torch loads here
+
+        canonical = self.space.canonical(self.space.from_configs([config]))
+        choices: Any = self.space.to_configs(canonical)[0]
+        return build_filled(lambda: self._module(choices))
+
+    def inputs(
+        self, batch_size: int, input_size: int | None = None, seed: int = 0
+    ) -> "tuple[torch.Tensor, ...]":
+        """Return one batch of standard normal images, float32 (batch_size, 3, side, side)."""
+        import torch  # noqa: PLC0415 - a space must load without torch
+
+        side = input_size or self.default_input_size
+        generator = torch.Generator().manual_seed(seed)
+        return (torch.randn(batch_size, 3, side, side, generator=generator),)
+
+    def _tables_at(self, input_size: int) -> CostTables:
+        if input_size < 1:
+            raise InvalidInputError(f"Input size {input_size}: expected a side in pixels, above 0.")
+        return CostTables(self._parameters, self._blocks(input_size))
+
+
+def make_divisible(channels: float) -> int:
+    """Round to a multiple of 8 as ofa does: never more than a tenth down."""
+    rounded = max(
+        CHANNEL_DIVISOR, int(channels + CHANNEL_DIVISOR / 2) // CHANNEL_DIVISOR * CHANNEL_DIVISOR
+    )
+    return rounded + CHANNEL_DIVISOR if rounded < 0.9 * channels else rounded
+
+
+def strided(side: int, stride: int) -> int:
+    """Return the output side of a padded convolution or pooling: rounded up."""
+    return -(-side // stride)
