@@ -79,7 +79,7 @@ class CostTables:
         for column, block in enumerate(blocks):
             axes = [parameters[position[name]].values for name in block.parameters]
             for axis, name in enumerate(block.parameters):
-                self._weights[position[name], column] = prod(map(len, axes[axis + 1 :]))
+                self._weights[position[name], column] += prod(map(len, axes[axis + 1 :]))
             self._offsets[column] = len(rows)
             costs = [block.cost(*values) for values in product(*axes)]
             rows.extend((cost.macs, cost.params) for cost in costs)

@@ -7,10 +7,14 @@ stage. A block deeper than its stage's depth does not exist.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from latbase.supernets.cost import NOTHING, Cost, CostBlock, convolution
-from latbase.supernets.ofa_supernet import make_divisible, strided
+from latbase.supernets.ofa_supernet import Choices, make_divisible, strided
 from latbase.supernets.space import Parameter
+
+if TYPE_CHECKING:
+    from torch import nn
 
 KERNELS = (3, 5, 7)
 EXPANSIONS = (3, 4, 6)
@@ -105,6 +109,30 @@ def cost_blocks(blocks: Sequence[Block], side: int) -> tuple[list[CostBlock], in
         found.append(_cost_block(block, side))
         side = strided(side, block.stride)
     return found, side
+
+
+def modules(blocks: Sequence[Block], choices: Choices) -> "list[nn.Module]":
+    """Build the blocks that exist in the sub-network of ``choices``."""
+    from latbase.supernets import ofa_compat as ofa  # noqa: PLC0415 - torch loads here
+
+    found = []
+    for block in blocks:
+        if block.place >= choices["d"][block.stage]:
+            continue
+        spec, expansion = block.spec, choices["e"][block.index]
+        layer = ofa.MBConvLayer(
+            block.inputs,
+            spec.width,
+            choices["ks"][block.index],
+            block.stride,
+            expansion,
+            mid_channels=block.middle(expansion),
+            act_func=spec.activation,
+            use_se=spec.squeeze,
+        )
+        identity = ofa.IdentityLayer(spec.width, spec.width) if block.residual else None
+        found.append(ofa.ResidualBlock(layer, identity))
+    return found
 
 
 def separable(

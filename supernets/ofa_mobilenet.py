@@ -5,7 +5,14 @@ from typing import TYPE_CHECKING
 from latbase.supernets import ofa_mbconv
 from latbase.supernets.cost import CostBlock, convolution, linear
 from latbase.supernets.ofa_mbconv import Stage
-from latbase.supernets.ofa_supernet import Choices, OfaSupernet, make_divisible, strided
+from latbase.supernets.ofa_supernet import (
+    CLASSES,
+    Choices,
+    OfaSupernet,
+    fixed,
+    make_divisible,
+    strided,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -41,17 +48,32 @@ class OfaMobileNetV3(OfaSupernet):
         stem, side = self._stem, strided(input_size, 2)
         first = ofa_mbconv.separable(stem, stem, 3, (side, side), middle=stem, squeeze=False)
         elastic, last_side = ofa_mbconv.cost_blocks(self._elastic, side)
-        fixed = (
+        rest = (
             convolution(3, stem, 3, side)
             + first
             + convolution(self._elastic[-1].spec.width, self._final, 1, last_side)
             + convolution(self._final, self._last, 1, 1, norm=False)
-            + linear(self._last, 1000)
+            + linear(self._last, CLASSES)
         )
-        return [*elastic, CostBlock(name="fixed", stage="fixed", parameters=(), cost=lambda: fixed)]
+        return [*elastic, fixed(rest)]
 
     def _module(self, choices: Choices) -> "torch.nn.Module":
-        raise NotImplementedError
+        from latbase.supernets import ofa_compat as ofa  # noqa: PLC0415 - torch loads here
+
+        stem, width = self._stem, self._elastic[-1].spec.width
+        first = ofa.MBConvLayer(stem, stem, 3, 1, 1, act_func="relu")
+        network = ofa.MobileNetV3(
+            ofa.ConvLayer(3, stem, 3, 2, act_func="h_swish"),
+            [
+                ofa.ResidualBlock(first, ofa.IdentityLayer(stem, stem)),
+                *ofa_mbconv.modules(self._elastic, choices),
+            ],
+            ofa.ConvLayer(width, self._final, 1, act_func="h_swish"),
+            ofa.ConvLayer(self._final, self._last, 1, use_bn=False, act_func="h_swish"),
+            ofa.LinearLayer(self._last, CLASSES),
+        )
+        network.set_bn_param(momentum=0.1, eps=1e-5)
+        return network
 
 
 def w10() -> OfaMobileNetV3:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from latbase.errors import InvalidInputError
-from latbase.supernets.cost import CostBlock, CostTables
+from latbase.supernets.cost import Cost, CostBlock, CostTables
 from latbase.supernets.space import Genotypes, Parameter, SearchSpace
 from latbase.supernets.supernet import Config, Supernet
 
@@ -19,8 +19,11 @@ if TYPE_CHECKING:
 Choices = Mapping[str, Sequence[Any]]
 """A checked, canonical configuration in ofa's own format: lists by key."""
 
-CHANNEL_DIVISOR = 8
-"""Every channel count is a multiple of this, as ofa builds them."""
+CLASSES = 1000
+"""Outputs of every network: ImageNet's."""
+
+_DIVISOR = 8
+"""Every channel count is a multiple of this."""
 
 
 class OfaSupernet(Supernet):
@@ -77,10 +80,13 @@ class OfaSupernet(Supernet):
 
 def make_divisible(channels: float) -> int:
     """Round to a multiple of 8 as ofa does: never more than a tenth down."""
-    rounded = max(
-        CHANNEL_DIVISOR, int(channels + CHANNEL_DIVISOR / 2) // CHANNEL_DIVISOR * CHANNEL_DIVISOR
-    )
-    return rounded + CHANNEL_DIVISOR if rounded < 0.9 * channels else rounded
+    rounded = max(_DIVISOR, int(channels + _DIVISOR / 2) // _DIVISOR * _DIVISOR)
+    return rounded + _DIVISOR if rounded < 0.9 * channels else rounded
+
+
+def fixed(cost: Cost) -> CostBlock:
+    """Return the part of the network that no parameter changes."""
+    return CostBlock(name="fixed", stage="fixed", parameters=(), cost=lambda: cost)
 
 
 def strided(side: int, stride: int) -> int:
