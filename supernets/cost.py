@@ -8,13 +8,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import prod
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
-if TYPE_CHECKING:
-    from latbase.supernets.space import Genotypes, Parameter
+from latbase.supernets.parameter import Genotypes, Parameter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +70,7 @@ class CostTables:
     Everything is float64 and exact: costs stay far below 2**53.
     """
 
-    def __init__(self, parameters: "Sequence[Parameter]", blocks: Sequence[CostBlock]) -> None:
+    def __init__(self, parameters: Sequence[Parameter], blocks: Sequence[CostBlock]) -> None:
         position = {parameter.name: i for i, parameter in enumerate(parameters)}
         self._weights = np.zeros((len(parameters), len(blocks)), dtype=np.float32)
         self._offsets = np.zeros(len(blocks), dtype=np.float32)
@@ -89,22 +88,20 @@ class CostTables:
             f"{n} {unit}".strip() for unit in ("macs", "params") for n in names
         )
 
-    def totals(self, g: "Genotypes") -> npt.NDArray[np.int64]:
+    def totals(self, g: Genotypes) -> npt.NDArray[np.int64]:
         """Return total MACs and parameters, int64 (n, 2)."""
         codes = self._block_codes(g)
         macs, params = self._macs[codes].sum(axis=1), self._params[codes].sum(axis=1)
         return np.stack([macs, params], axis=1).astype(np.int64)
 
-    def features(self, g: "Genotypes") -> npt.NDArray[np.float64]:
-        """Return MACs, then parameters: per block, per stage, in total, (n, f)."""
+    def features(self, g: Genotypes, out: npt.NDArray[np.float64]) -> None:
+        """Write MACs, then parameters, per block, per stage and in total, into ``out`` (n, f)."""
         codes = self._block_codes(g)
         half = self._sums.shape[1]
-        table = np.empty((len(g), 2 * half))
-        table[:, :half] = self._macs[codes] @ self._sums
-        table[:, half:] = self._params[codes] @ self._sums
-        return table
+        out[:, :half] = self._macs[codes] @ self._sums
+        out[:, half:] = self._params[codes] @ self._sums
 
-    def _block_codes(self, g: "Genotypes") -> npt.NDArray[np.intp]:
+    def _block_codes(self, g: Genotypes) -> npt.NDArray[np.intp]:
         """Return each block's row in the tables, (n, blocks); small integers, exact in float32."""
         return (g.astype(np.float32) @ self._weights + self._offsets).astype(np.intp)
 

@@ -8,6 +8,7 @@ import sys
 import types
 from collections.abc import Callable
 from functools import cache
+from typing import Any
 
 import numpy as np
 import torch
@@ -65,9 +66,7 @@ def build_filled(build: Callable[[], nn.Module]) -> nn.Module:
 class _NoInitialisation(TorchFunctionMode):
     """Let every function of ``torch.nn.init`` return its tensor as it is."""
 
-    def __torch_function__(  # type: ignore[no-untyped-def] # the signature is torch's
-        self, func, types, args=(), kwargs=None
-    ):
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if getattr(func, "__module__", None) == "torch.nn.init":
             return (kwargs or {}).get("tensor", args[0] if args else None)
         return func(*args, **(kwargs or {}))
@@ -81,7 +80,7 @@ class _Noise:
 
     def pour(self, tensor: torch.Tensor, *, mean: float, deviation: float) -> None:
         """Fill ``tensor`` with the next numbers, scaled."""
-        for part in tensor.view(-1).split(_NOISE_LENGTH):
+        for part in torch.split(tensor.view(-1), _NOISE_LENGTH):
             start = self._position % _NOISE_LENGTH
             torch.mul(_twice_the_noise()[start : start + len(part)], deviation, out=part)
             part.add_(mean)

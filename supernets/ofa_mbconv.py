@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from latbase.supernets.cost import NOTHING, Cost, CostBlock, convolution
-from latbase.supernets.ofa_supernet import Choices, make_divisible, strided
-from latbase.supernets.space import Parameter
+from latbase.supernets.ofa_supernet import Chosen, make_divisible, strided
+from latbase.supernets.parameter import Parameter
 
 if TYPE_CHECKING:
     from torch import nn
@@ -111,19 +111,19 @@ def cost_blocks(blocks: Sequence[Block], side: int) -> tuple[list[CostBlock], in
     return found, side
 
 
-def modules(blocks: Sequence[Block], choices: Choices) -> "list[nn.Module]":
-    """Build the blocks that exist in the sub-network of ``choices``."""
+def modules(blocks: Sequence[Block], chosen: Chosen) -> "list[nn.Module]":
+    """Build the blocks that exist in the sub-network of ``chosen``."""
     from latbase.supernets import ofa_compat as ofa  # noqa: PLC0415 - torch loads here
 
     found = []
     for block in blocks:
-        if block.place >= choices["d"][block.stage]:
+        if block.place >= chosen["d"][block.stage]:
             continue
-        spec, expansion = block.spec, choices["e"][block.index]
+        spec, expansion = block.spec, chosen["e"][block.index]
         layer = ofa.MBConvLayer(
             block.inputs,
             spec.width,
-            choices["ks"][block.index],
+            chosen["ks"][block.index],
             block.stride,
             expansion,
             mid_channels=block.middle(expansion),

@@ -7,7 +7,7 @@ from latbase.supernets.cost import CostBlock, convolution, linear
 from latbase.supernets.ofa_mbconv import Stage
 from latbase.supernets.ofa_supernet import (
     CLASSES,
-    Choices,
+    Chosen,
     OfaSupernet,
     fixed,
     make_divisible,
@@ -15,7 +15,7 @@ from latbase.supernets.ofa_supernet import (
 )
 
 if TYPE_CHECKING:
-    import torch
+    from torch import nn
 
 _STEM, _FINAL, _LAST = 16, 960, 1280
 _STAGES = (
@@ -57,22 +57,21 @@ class OfaMobileNetV3(OfaSupernet):
         )
         return [*elastic, fixed(rest)]
 
-    def _module(self, choices: Choices) -> "torch.nn.Module":
+    def _module(self, chosen: Chosen) -> "nn.Module":
         from latbase.supernets import ofa_compat as ofa  # noqa: PLC0415 - torch loads here
 
         stem, width = self._stem, self._elastic[-1].spec.width
         first = ofa.MBConvLayer(stem, stem, 3, 1, 1, act_func="relu")
-        network = ofa.MobileNetV3(
+        network: nn.Module = ofa.MobileNetV3(
             ofa.ConvLayer(3, stem, 3, 2, act_func="h_swish"),
             [
                 ofa.ResidualBlock(first, ofa.IdentityLayer(stem, stem)),
-                *ofa_mbconv.modules(self._elastic, choices),
+                *ofa_mbconv.modules(self._elastic, chosen),
             ],
             ofa.ConvLayer(width, self._final, 1, act_func="h_swish"),
             ofa.ConvLayer(self._final, self._last, 1, use_bn=False, act_func="h_swish"),
             ofa.LinearLayer(self._last, CLASSES),
         )
-        network.set_bn_param(momentum=0.1, eps=1e-5)
         return network
 
 

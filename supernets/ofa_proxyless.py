@@ -7,7 +7,7 @@ from latbase.supernets.cost import CostBlock, convolution, linear
 from latbase.supernets.ofa_mbconv import DEPTHS, Stage
 from latbase.supernets.ofa_supernet import (
     CLASSES,
-    Choices,
+    Chosen,
     OfaSupernet,
     fixed,
     make_divisible,
@@ -15,7 +15,7 @@ from latbase.supernets.ofa_supernet import (
 )
 
 if TYPE_CHECKING:
-    import torch
+    from torch import nn
 
 _STEM, _FIRST, _LAST = 32, 16, 1280
 _STAGES = (
@@ -62,18 +62,19 @@ class OfaProxyless(OfaSupernet):
         )
         return [*elastic, fixed(rest)]
 
-    def _module(self, choices: Choices) -> "torch.nn.Module":
+    def _module(self, chosen: Chosen) -> "nn.Module":
         from latbase.supernets import ofa_compat as ofa  # noqa: PLC0415 - torch loads here
 
         first = ofa.MBConvLayer(self._stem, self._first, 3, 1, 1, act_func="relu6")
         network = ofa.ProxylessNASNets(
             ofa.ConvLayer(3, self._stem, 3, 2, act_func="relu6"),
-            [ofa.ResidualBlock(first, None), *ofa_mbconv.modules(self._elastic, choices)],
+            [ofa.ResidualBlock(first, None), *ofa_mbconv.modules(self._elastic, chosen)],
             ofa.ConvLayer(self._elastic[-1].spec.width, self._last, 1, act_func="relu6"),
             ofa.LinearLayer(self._last, CLASSES),
         )
         network.set_bn_param(momentum=0.1, eps=1e-3)
-        return network
+        module: nn.Module = network
+        return module
 
 
 def w13() -> OfaProxyless:

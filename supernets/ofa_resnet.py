@@ -8,21 +8,21 @@ Two of its parameters have values that build the same network, and have one valu
 ``d[0]`` 0 and 1 both leave the convolution out, and ``w[0]`` 0 and 1 both round to 24 channels.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from latbase.supernets.cost import NOTHING, Cost, CostBlock, convolution, linear
 from latbase.supernets.ofa_supernet import (
     CLASSES,
-    Choices,
+    Chosen,
     OfaSupernet,
     make_divisible,
     strided,
 )
-from latbase.supernets.space import Parameter
+from latbase.supernets.parameter import Parameter
 
 if TYPE_CHECKING:
-    import torch
     from torch import nn
 
 _DEPTHS = (0, 1, 2)
@@ -62,9 +62,10 @@ class Block:
         before = self.stage + 2 if self.place else self.stage + 1
         return f"w[{before}]", f"w[{self.stage + 2}]", f"e[{self.index}]", f"d[{self.stage + 1}]"
 
-    def exists(self, depth: int) -> bool:
-        """Tell whether a stage of that depth has it."""
-        return self.place < self.base + depth
+    @property
+    def depths(self) -> tuple[int, ...]:
+        """Depths of its stage at which it exists."""
+        return tuple(depth for depth in _DEPTHS if self.place < self.base + depth)
 
 
 def _lay_out() -> list[Block]:
@@ -111,18 +112,19 @@ class OfaResNet50(OfaSupernet):
         )
         return [*found, classifier]
 
-    def _module(self, choices: Choices) -> "torch.nn.Module":
+    def _module(self, chosen: Chosen) -> "nn.Module":
         from latbase.supernets import ofa_compat as ofa  # noqa: PLC0415 - torch loads here
 
-        width, depth = choices["w"], choices["d"]
+        width, depth = chosen["w"], chosen["d"]
         blocks = [
-            _block_module(block, width, choices["e"][block.index])
+            _block_module(block, width, chosen["e"][block.index])
             for block in _BLOCKS
-            if block.exists(depth[block.stage + 1])
+            if depth[block.stage + 1] in block.depths
         ]
         classifier = ofa.LinearLayer(_BLOCKS[-1].outputs[width[5]], CLASSES)
-        network = ofa.ResNets(_stem_modules(width[0], width[1], depth[0]), blocks, classifier)
-        network.set_bn_param(momentum=0.1, eps=1e-5)
+        network: nn.Module = ofa.ResNets(
+            _stem_modules(width[0], width[1], depth[0]), blocks, classifier
+        )
         return network
 
 
@@ -130,8 +132,7 @@ def _parameters() -> list[Parameter]:
     depth = [Parameter("d[0]", (0, 2), aliases=((1, 0),))]
     depth += [Parameter(f"d[{i}]", _DEPTHS) for i in range(1, len(_STAGES) + 1)]
     expansion = [
-        Parameter(block.names[2], _EXPANSIONS, block.names[3], tuple(filter(block.exists, _DEPTHS)))
-        for block in _BLOCKS
+        Parameter(block.names[2], _EXPANSIONS, block.names[3], block.depths) for block in _BLOCKS
     ]
     width = [Parameter("w[0]", (0, 2), aliases=((1, 0),))]
     width += [Parameter(f"w[{i}]", (0, 1, 2)) for i in range(1, len(_STAGES) + 2)]
@@ -154,7 +155,7 @@ def _cost_block(block: Block, side: int) -> CostBlock:
     after = strided(side, block.stride)
 
     def cost(before: int, width: int, expansion: float, depth: int) -> Cost:
-        if not block.exists(depth):
+        if depth not in block.depths:
             return NOTHING
         inputs, outputs = block.inputs[before], block.outputs[width]
         middle = make_divisible(round(outputs * expansion))
@@ -185,12 +186,13 @@ def _stem_modules(middle_width: int, width: int, depth: int) -> "list[nn.Module]
     ]
 
 
-def _block_module(block: Block, width: list[int], expansion: float) -> "nn.Module":
+def _block_module(block: Block, width: Sequence[int], expansion: float) -> "nn.Module":
     from latbase.supernets import ofa_compat as ofa  # noqa: PLC0415 - torch loads here
 
     inputs = block.inputs[width[block.stage + 2 if block.place else block.stage + 1]]
     outputs = block.outputs[width[block.stage + 2]]
-    return ofa.ResNetBottleneckBlock(inputs, outputs, 3, block.stride, expansion)
+    made: nn.Module = ofa.ResNetBottleneckBlock(inputs, outputs, 3, block.stride, expansion)
+    return made
 
 
 def resnet50() -> OfaResNet50:

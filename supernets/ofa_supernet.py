@@ -10,13 +10,14 @@ import numpy.typing as npt
 
 from latbase.errors import InvalidInputError
 from latbase.supernets.cost import Cost, CostBlock, CostTables
-from latbase.supernets.space import Genotypes, Parameter, SearchSpace
+from latbase.supernets.parameter import Genotypes, Parameter
+from latbase.supernets.space import SearchSpace
 from latbase.supernets.supernet import Config, Supernet
 
 if TYPE_CHECKING:
     import torch
 
-Choices = Mapping[str, Sequence[Any]]
+Chosen = Mapping[str, Sequence[Any]]
 """A checked, canonical configuration in ofa's own format: lists by key."""
 
 CLASSES = 1000
@@ -47,7 +48,7 @@ class OfaSupernet(Supernet):
         """List everything that costs, for inputs of that side in pixels."""
 
     @abstractmethod
-    def _module(self, choices: Choices) -> "torch.nn.Module":
+    def _module(self, chosen: Chosen) -> "torch.nn.Module":
         """Build the static sub-network; its tensors are filled afterwards."""
 
     def costs(self, g: Genotypes, input_size: int | None = None) -> npt.NDArray[np.int64]:
@@ -59,8 +60,8 @@ class OfaSupernet(Supernet):
         from latbase.supernets.ofa_compat import build_filled  # noqa: PLC0415 - torch loads here
 
         canonical = self.space.canonical(self.space.from_configs([config]))
-        choices: Any = self.space.to_configs(canonical)[0]
-        return build_filled(lambda: self._module(choices))
+        chosen: Any = self.space.to_configs(canonical)[0]
+        return build_filled(lambda: self._module(chosen))
 
     def inputs(
         self, batch_size: int, input_size: int | None = None, seed: int = 0

@@ -10,7 +10,8 @@ import numpy.typing as npt
 from latbase.errors import UnknownNameError
 from latbase.supernets.accuracy.predicted import Top1Predictor
 from latbase.supernets.cost import Cost
-from latbase.supernets.space import Genotypes, SearchSpace
+from latbase.supernets.parameter import Genotypes
+from latbase.supernets.space import SearchSpace
 
 if TYPE_CHECKING:
     import torch
