@@ -1,0 +1,178 @@
+"""The questions other rooms ask, over :meth:`Store.query` alone: they work on any store."""
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+
+import pyarrow as pa
+
+from latbase.db.records import Evaluation, Search, SearchStatus, Source
+from latbase.db.store import Store
+from latbase.errors import UnknownNameError
+
+LATEST = "latest"
+"""Stands for the newest search wherever a search id is expected."""
+
+
+def configurations(store: Store) -> pa.Table:
+    """Return every configuration with its processor and how much was measured on it."""
+    return store.query(
+        """
+        SELECT configuration_id, device, threads, batch_size, precision, engine, memory_format,
+               input_size, hardware.facts ->> 'cpu_brand' AS cpu,
+               count(measurement_id) FILTER (metric = 'latency_ms') AS measurements,
+               count(DISTINCT measurement.host_id) AS hosts,
+               max(measured_at) AS newest_at
+        FROM configuration
+        LEFT JOIN hardware USING (hardware_id)
+        LEFT JOIN measurement USING (configuration_id)
+        GROUP BY ALL ORDER BY newest_at DESC NULLS LAST, configuration_id
+        """
+    )
+
+
+def configuration_id(store: Store, prefix: str) -> str:
+    """Return the one configuration id that starts with ``prefix``.
+
+    Raises:
+        UnknownNameError: none does, or several do.
+    """
+    return _whole(store, "configuration", prefix)
+
+
+def newest_values(
+    store: Store, subnet_ids: Sequence[str], *, configuration_id: str, metric: str
+) -> dict[str, float]:
+    """Return the newest undisturbed value per sub-network, where there is one."""
+    found = store.query(
+        "SELECT subnet_id, value FROM newest WHERE configuration_id = ? AND metric = ? "
+        "AND subnet_id IN (SELECT unnest(?::VARCHAR[]))",
+        [configuration_id, metric, list(subnet_ids)],
+    )
+    return dict(zip(found["subnet_id"].to_pylist(), found["value"].to_pylist(), strict=True))
+
+
+def measured_ids(
+    store: Store, subnet_ids: Sequence[str], *, configuration_id: str, metric: str
+) -> set[str]:
+    """Return which sub-networks have a measurement, whatever its verdict."""
+    found = store.query(
+        "SELECT DISTINCT subnet_id FROM measurement WHERE configuration_id = ? AND metric = ? "
+        "AND subnet_id IN (SELECT unnest(?::VARCHAR[]))",
+        [configuration_id, metric, list(subnet_ids)],
+    )
+    return set(found["subnet_id"].to_pylist())
+
+
+def measured(
+    store: Store,
+    supernet_id: str,
+    configuration_id: str,
+    *,
+    metric: str = "latency_ms",
+    before: datetime | None = None,
+) -> pa.Table:
+    """Return ``subnet_id``, ``genotype`` and newest undisturbed ``value`` of every sub-network.
+
+    Args:
+        store: where to look.
+        supernet_id: whose sub-networks.
+        configuration_id: measured on this configuration.
+        metric: which metric.
+        before: leave out what was measured at or after this time.
+    """
+    return store.query(
+        """
+        SELECT subnet_id, any_value(genotype) AS genotype, arg_max(value, measured_at) AS value
+        FROM measurement JOIN subnet USING (subnet_id)
+        WHERE supernet_id = $supernet AND configuration_id = $configuration AND metric = $metric
+          AND verdict <> 'disturbed' AND ($before IS NULL OR measured_at < $before)
+        GROUP BY subnet_id ORDER BY subnet_id
+        """,
+        {
+            "supernet": supernet_id,
+            "configuration": configuration_id,
+            "metric": metric,
+            "before": before,
+        },
+    )
+
+
+def searches(store: Store) -> pa.Table:
+    """Return one row per search, newest first."""
+    return store.query(
+        """
+        SELECT search_id, supernet, configuration_id, tactic,
+               list_transform(objectives -> '$[*].name', lambda x: x ->> '$') AS objectives,
+               status, count(position) AS evaluations,
+               count(position) FILTER (on_front) AS on_front, created_at
+        FROM search JOIN supernet USING (supernet_id) LEFT JOIN evaluation USING (search_id)
+        GROUP BY ALL ORDER BY created_at DESC
+        """
+    )
+
+
+def search(store: Store, prefix: str) -> Search:
+    """Return the one search whose id starts with ``prefix``, or the newest for ``latest``.
+
+    Raises:
+        UnknownNameError: there is none, or there are several.
+    """
+    if prefix.lower() == LATEST:
+        newest = store.query("SELECT search_id FROM search ORDER BY created_at DESC LIMIT 1")
+        if newest.num_rows == 0:
+            raise UnknownNameError("There is no search in the store yet; run latbase search.")
+        prefix = newest["search_id"][0].as_py()
+    whole = _whole(store, "search", prefix)
+    row = store.query("SELECT * FROM search WHERE search_id = ?", [whole]).to_pylist()[0]
+    row["objectives"] = tuple(json.loads(row["objectives"]))
+    row["options"] = json.loads(row["options"])
+    row["status"] = SearchStatus(row["status"])
+    return Search(**row)
+
+
+def supernet_name(store: Store, supernet_id: str) -> str:
+    """Return the name of a supernet the store knows."""
+    found = store.query("SELECT supernet FROM supernet WHERE supernet_id = ?", [supernet_id])
+    return str(found["supernet"][0].as_py())
+
+
+def evaluations(store: Store, search_id: str) -> list[Evaluation]:
+    """Return the evaluations of a search in order."""
+    found = store.query(
+        "SELECT * FROM evaluation WHERE search_id = ? ORDER BY position", [search_id]
+    )
+    return [
+        Evaluation(
+            **row
+            | {
+                "values": tuple(row["values"]),
+                "sources": tuple(Source(source) for source in row["sources"]),
+            }
+        )
+        for row in found.to_pylist()
+    ]
+
+
+def genotypes(store: Store, search_id: str) -> pa.Table:
+    """Return ``subnet_id``, ``genotype`` and ``config`` of a search's evaluations in order."""
+    return store.query(
+        "SELECT subnet_id, genotype, config FROM evaluation JOIN subnet USING (subnet_id) "
+        "WHERE search_id = ? ORDER BY position",
+        [search_id],
+    )
+
+
+def _whole(store: Store, table: str, prefix: str) -> str:
+    found = store.query(
+        f"SELECT {table}_id AS id FROM {table} WHERE starts_with({table}_id, ?) LIMIT 6",
+        [prefix],
+    )["id"].to_pylist()
+    if len(found) == 1:
+        return str(found[0])
+    if not found:
+        raise UnknownNameError(
+            f"No {table} id starts with {prefix!r}; latbase "
+            f"{'configs' if table == 'configuration' else 'searches'} lists them."
+        )
+    raise UnknownNameError(f"Several {table} ids start with {prefix!r}: {', '.join(found)}.")
