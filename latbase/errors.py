@@ -48,6 +48,10 @@ class QueryRefusedError(StoreError, ValueError):
     """The SQL is not a single read-only statement, or DuckDB refused it."""
 
 
+class QueryTimeoutError(StoreError, TimeoutError):
+    """A query took longer than it was allowed and was stopped."""
+
+
 class MeasurementError(LatbaseError):
     """A sub-network could not be measured on this host; the message carries the worker's reason."""
 
