@@ -1,4 +1,8 @@
-"""Open a DuckDB file as a store: check what it is, bring its schema up to date, lock it down."""
+"""Open a DuckDB file as a store: check what it is, bring its schema up to date, lock it down.
+
+Nothing here opens the database file except DuckDB: on Linux, closing any handle of it in this
+process would drop the lock that keeps other processes out.
+"""
 
 import re
 from importlib.resources import files
@@ -8,8 +12,16 @@ import duckdb
 
 from latbase.errors import StoreBusyError, StoreError, StoreVersionError
 
-STORAGE = "v1.0.0"
-"""Files are written so that DuckDB 1.5 and 2.x can read them."""
+STORAGE = "v1.5.0"
+"""Files are written in the format of this DuckDB, which 2.x reads and writes too."""
+
+LOCKED_DOWN: dict[str, str | bool | int | float | list[str]] = {
+    "enable_external_access": False,
+    "autoinstall_known_extensions": False,
+    "python_enable_replacements": False,
+    "lock_configuration": True,
+}
+"""No statement, ours or a user's, touches other files, Python's variables or settings."""
 
 
 def open_store(path: Path | None, *, read_only: bool) -> duckdb.DuckDBPyConnection:
@@ -17,24 +29,31 @@ def open_store(path: Path | None, *, read_only: bool) -> duckdb.DuckDBPyConnecti
 
     Raises:
         StoreError: the path cannot be a store; the message says why and what to do.
-        StoreBusyError: another process writes to it.
+        StoreBusyError: another process owns it.
         StoreVersionError: it was written by a newer latbase or DuckDB.
     """
     if path is not None:
         _check_path(path, read_only=read_only)
     connection = _open(path, read_only=read_only)
     try:
-        _migrate(connection, path, read_only=read_only)
-        # Whatever runs later may touch no other file and change no setting.
-        connection.execute("SET enable_external_access = false")
-        connection.execute("SET lock_configuration = true")
+        _bring_up_to_date(connection, path, read_only=read_only)
     except duckdb.Error as error:
         connection.close()
-        raise StoreError(f"{path} is damaged or cannot be used: {error}") from error
+        raise _explained(path, error) from error
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def migrations() -> list[tuple[int, str]]:
+    """Return the numbered migrations as (version, SQL), in order."""
+    folder = files("latbase.db") / "migrations"
+    return sorted(
+        (int(entry.name[:4]), entry.read_text())
+        for entry in folder.iterdir()
+        if entry.name.endswith(".sql")
+    )
 
 
 def _check_path(path: Path, *, read_only: bool) -> None:
@@ -59,56 +78,77 @@ def _check_path(path: Path, *, read_only: bool) -> None:
 
 
 def _open(path: Path | None, *, read_only: bool) -> duckdb.DuckDBPyConnection:
+    storage = {} if read_only else {"storage_compatibility_version": STORAGE}
     try:
-        if read_only:
-            return duckdb.connect(str(path), read_only=True)
         return duckdb.connect(
-            str(path or ":memory:"), config={"storage_compatibility_version": STORAGE}
+            str(path or ":memory:"), read_only=read_only, config=LOCKED_DOWN | storage
         )
     except duckdb.Error as error:
-        raise _explained(path, str(error)) from error
+        raise _explained(path, error) from error
 
 
-def _explained(path: Path | None, text: str) -> StoreError:
-    if "Could not set lock" in text or "lock" in text.lower():
+def _explained(path: Path | None, error: duckdb.Error) -> StoreError:
+    text = str(error)
+    if "Could not set lock" in text:
         holder = re.search(r"PID (\d+)", text)
         who = f"process {holder[1]}" if holder else "another process"
         return StoreBusyError(
             f"The store {path} is in use by {who}; wait for it to finish, or stop it."
         )
-    if "newer version" in text or "version number" in text:
+    if "different configuration than existing connections" in text:
+        return StoreBusyError(
+            f"The store {path} is already open in this process, in another mode; close it first."
+        )
+    if "with version number" in text or "newer version of DuckDB" in text:
         return StoreVersionError(
-            f"{path} was written by a newer DuckDB than {duckdb.__version__}; "
-            "upgrade duckdb, then try again."
+            f"{path} was written by a newer DuckDB than {duckdb.__version__}; upgrade duckdb, "
+            "then try again."
         )
-    if "not a valid DuckDB database" in text:
-        return StoreError(
-            f"{path} is no latency store: it is not a DuckDB database. Name another file."
-        )
+    for sign, meaning in _MEANINGS.items():
+        if sign in text:
+            return StoreError(f"{path} {meaning}")
     return StoreError(f"The store {path} cannot be opened: {text}")
 
 
-def migrations() -> list[tuple[int, str]]:
-    """Return the numbered migrations as (version, SQL), in order."""
-    folder = files("latbase.db") / "migrations"
-    found = [(int(entry.name[:4]), entry.read_text()) for entry in folder.iterdir()]
-    return sorted(found)
+_MEANINGS = {
+    "not a valid DuckDB": "is no latency store: it is not a DuckDB database. Name another file.",
+    # DuckDB recognises SQLite and asks for an extension to read it.
+    "Loading external extensions": (
+        "is no latency store: it is a database of another kind. Name another file."
+    ),
+    "Permission denied": (
+        "cannot be opened: permission denied. Name another place with --store or LATBASE_STORE."
+    ),
+    "Read-only file system": (
+        "cannot be written: its file system is read-only. Name another place with --store or "
+        "LATBASE_STORE."
+    ),
+    "No such file": (
+        "cannot be made: its directory takes no files. Name another place with --store or "
+        "LATBASE_STORE."
+    ),
+    "Corrupt database": "is damaged: its checksums do not agree. Restore it from a backup.",
+    "Could not read enough": "is damaged: it ends too early. Restore it from a backup.",
+}
+"""What DuckDB's errors on opening mean to a user."""
 
 
-def _migrate(connection: duckdb.DuckDBPyConnection, path: Path | None, *, read_only: bool) -> None:
+def _bring_up_to_date(
+    connection: duckdb.DuckDBPyConnection, path: Path | None, *, read_only: bool
+) -> None:
     known, done = migrations(), _version(connection, path)
     newest = known[-1][0]
     if done > newest:
         raise StoreVersionError(
-            f"{path} has schema version {done}, written by a newer latbase; "
-            f"this one knows up to {newest}. Upgrade latbase, then try again."
+            f"{path} has schema version {done}, written by a newer latbase; this one knows up to "
+            f"{newest}. Upgrade latbase, then try again."
         )
     if done == newest:
         return
     if read_only:
         raise StoreVersionError(
-            f"{path} has schema version {done} and must be brought to {newest}: "
-            "open it once for writing, e.g. with latbase configs."
+            f"{path} has schema version {done} and must be brought to {newest}: open it once for "
+            "writing, e.g. with latbase profile."
         )
     connection.begin()
     connection.execute(
@@ -126,7 +166,7 @@ def _version(connection: duckdb.DuckDBPyConnection, path: Path | None) -> int:
     tables = {name for (name,) in connection.execute("SHOW TABLES").fetchall()}
     if not tables:
         return 0
-    if "schema_version" not in tables:
+    if not {"schema_version", "measurement"} <= tables:
         raise StoreError(
             f"{path} is a DuckDB database but no latency store (it has the tables "
             f"{', '.join(sorted(tables)[:5])}). Name another file."

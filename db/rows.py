@@ -1,58 +1,154 @@
-"""Records as Arrow rows, and the statement that inserts them."""
+"""Records as Arrow tables, and back: where value types meet columns."""
 
 import dataclasses
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import types
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from enum import StrEnum
+from functools import cache
+from typing import TypeVar, get_args, get_origin, get_type_hints
 
 import pyarrow as pa
 
 from latbase.db import records as r
 from latbase.db.records import Record
-
-TABLES: dict[type[Record], str] = {
-    r.Hardware: "hardware",
-    r.Environment: "environment",
-    r.Host: "host",
-    r.Configuration: "configuration",
-    r.Supernet: "supernet",
-    r.Subnet: "subnet",
-    r.Measurement: "measurement",
-    r.Search: "search",
-    r.Evaluation: "evaluation",
-    r.Predictor: "predictor",
-}
-"""Table of each kind of record, in the order of writing: what others refer to comes first."""
-
-UPDATED = {r.Host, r.Search, r.Evaluation, r.Predictor}
-"""Records that change; all others are facts, and writing one again is a no-op."""
+from latbase.errors import InvalidInputError
+from latbase.identity import canonical_json
 
 
-def insertions(records: Sequence[Record]) -> Iterator[tuple[str, pa.Table]]:
-    """Yield, per table, the statement that inserts from ``incoming`` and those rows."""
-    for kind, table in TABLES.items():
-        rows = [_row(record) for record in records if isinstance(record, kind)]
-        if rows:
-            columns = ", ".join(f'"{name}"' for name in rows[0])
-            verb = "INSERT OR REPLACE" if kind in UPDATED else "INSERT OR IGNORE"
-            yield f"{verb} INTO {table} ({columns}) SELECT {columns} FROM incoming", _arrow(rows)
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """A table of records: its name and the columns that identify a row."""
+
+    name: str
+    record: type[Record]
+    key: tuple[str, ...]
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The columns as the writer hands them over, in the order of the record's fields."""
+        return _schema(self.name)
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        """Columns that name a row of another table: ``subnet_id`` names one of ``subnet``."""
+        names = {f"{table.name}_id" for table in TABLES if table is not self}
+        return tuple(column for column in self.schema.names if column in names)
 
 
-def _row(record: Record) -> dict[str, object]:
-    return {field.name: _plain(getattr(record, field.name)) for field in dataclasses.fields(record)}
+TABLES = (
+    Table(name="hardware", record=r.Hardware, key=("hardware_id",)),
+    Table(name="environment", record=r.Environment, key=("environment_id",)),
+    Table(name="host", record=r.Host, key=("host_id",)),
+    Table(name="configuration", record=r.Configuration, key=("configuration_id",)),
+    Table(name="supernet", record=r.Supernet, key=("supernet_id",)),
+    Table(name="subnet", record=r.Subnet, key=("subnet_id",)),
+    Table(name="measurement", record=r.Measurement, key=("measurement_id",)),
+    Table(name="search", record=r.Search, key=("search_id",)),
+    Table(name="evaluation", record=r.Evaluation, key=("search_id", "position")),
+    Table(name="predictor", record=r.Predictor, key=("predictor_id",)),
+)
+"""Every table of records, in the order of writing: what others refer to comes first."""
+
+BY_NAME: Mapping[str, Table] = {table.name: table for table in TABLES}
+
+
+def batches(records: Sequence[Record]) -> Iterator[tuple[Table, pa.Table]]:
+    """Yield the rows of ``records`` by table; of records with the same key the last one counts.
+
+    Raises:
+        InvalidInputError: a field cannot be stored, e.g. NaN among JSON facts.
+    """
+    unknown = {type(record).__name__ for record in records} - {t.record.__name__ for t in TABLES}
+    if unknown:
+        raise InvalidInputError(
+            f"A store holds the records of latbase.db.records, not {', '.join(sorted(unknown))}."
+        )
+    for table in TABLES:
+        distinct = {
+            tuple(getattr(record, name) for name in table.key): record
+            for record in records
+            if isinstance(record, table.record)
+        }
+        if distinct:
+            yield table, _arrow(table, list(distinct.values()))
+
+
+R = TypeVar("R", bound=Record)
+
+
+def read(record: type[R], rows: pa.Table) -> list[R]:
+    """Return the rows of a table, as a query gives them, as records."""
+    hints = get_type_hints(record)
+    make: Callable[..., R] = record
+    return [
+        make(**{name: _value(hint, row[name]) for name, hint in hints.items()})
+        for row in rows.to_pylist()
+    ]
+
+
+def _arrow(table: Table, records: Sequence[Record]) -> pa.Table:
+    try:
+        return pa.table(
+            {
+                name: [_plain(getattr(record, name)) for record in records]
+                for name in table.schema.names
+            },
+            schema=table.schema,
+        )
+    except (ValueError, TypeError, OverflowError, pa.ArrowException) as error:
+        raise InvalidInputError(
+            f"A record of {table.name} cannot be stored: {error}. See latbase.db.records for the "
+            "types of its fields."
+        ) from error
 
 
 def _plain(value: object) -> object:
     if isinstance(value, StrEnum):
         return value.value
     if isinstance(value, Mapping):
-        return json.dumps(dict(value), sort_keys=True)
-    if isinstance(value, tuple):
-        if value and isinstance(value[0], Mapping):
-            return json.dumps([dict(item) for item in value], sort_keys=True)
-        return [_plain(item) for item in value]
+        return canonical_json(dict(value))
+    if isinstance(value, tuple) and value and isinstance(value[0], Mapping):
+        return canonical_json([dict(item) for item in value])
     return value
 
 
-def _arrow(rows: Sequence[Mapping[str, object]]) -> pa.Table:
-    return pa.Table.from_pylist([dict(row) for row in rows])
+@cache
+def _schema(name: str) -> pa.Schema:
+    hints = get_type_hints(BY_NAME[name].record)
+    return pa.schema([(field, _type(hint)) for field, hint in hints.items()])
+
+
+def _type(hint: object) -> pa.DataType:
+    if isinstance(hint, types.UnionType):  # X | None
+        return _type(get_args(hint)[0])
+    if get_origin(hint) is tuple and get_args(hint)[0] is not r.Facts:
+        return pa.list_(_type(get_args(hint)[0]))
+    if isinstance(hint, type) and issubclass(hint, str):
+        return pa.string()
+    return _SCALARS.get(hint, pa.string())
+
+
+def _value(hint: object, value: object) -> object:
+    if value is None:
+        return None
+    if isinstance(value, datetime):
+        return value.astimezone(UTC)
+    if isinstance(value, list):
+        return tuple(_value(get_args(hint)[0], item) for item in value)
+    if isinstance(hint, type) and issubclass(hint, str):
+        return hint(value)
+    if hint in _SCALARS or isinstance(hint, types.UnionType):
+        return value
+    loaded = json.loads(str(value))
+    return tuple(loaded) if isinstance(loaded, list) else loaded
+
+
+_SCALARS: Mapping[object, pa.DataType] = {
+    bool: pa.bool_(),
+    int: pa.int64(),
+    float: pa.float64(),
+    datetime: pa.timestamp("us", tz="UTC"),
+}
+"""Everything else is JSON text."""

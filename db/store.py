@@ -1,30 +1,31 @@
-"""The latency store: what it promises, and DuckDB behind it."""
+"""The latency store: what it promises, whoever keeps it."""
 
-import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
-import duckdb
-import pyarrow as pa
-
-from latbase.db import opening
 from latbase.db.records import Record
-from latbase.db.rows import insertions
-from latbase.errors import QueryRefusedError, StoreError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from latbase.db.rows import Table
 
 Parameters = Sequence[object] | Mapping[str, object] | None
 
-READING = {duckdb.StatementType.SELECT}
-"""DuckDB counts SHOW and DESCRIBE among them. EXPLAIN is not: EXPLAIN ANALYZE runs a DELETE."""
-
 
 class Store(Protocol):
-    """Where measurements and searches live, in this process or behind a service.
+    """Where measurements and searches live: a file of this process, or behind a service.
 
-    Safe to share between threads. What :meth:`write` returned from survives a kill of the process.
+    Safe to share between threads. Whoever opened a store closes it. Nothing here depends on one
+    file or one owner, so another engine can keep the same promises; ``tests/integration/db`` states
+    them as one suite that every store passes.
     """
+
+    @property
+    def description(self) -> str:
+        """The path or address, for messages."""
 
     def query(
         self,
@@ -33,32 +34,43 @@ class Store(Protocol):
         *,
         max_rows: int | None = None,
         timeout_s: float | None = None,
-    ) -> pa.Table:
-        """Answer one statement that only reads.
+    ) -> "pa.Table":
+        """Answer one statement that only reads, as of one moment.
 
         Args:
-            sql: a single SELECT, SHOW or DESCRIBE.
+            sql: a single SELECT, FROM, WITH, VALUES, SHOW, DESCRIBE or SUMMARIZE.
             parameters: bound to ``?`` or ``$name``.
             max_rows: rows beyond it are left out.
             timeout_s: after so many seconds the statement is stopped.
 
         Raises:
             QueryRefusedError: not one reading statement, or wrong in itself.
-            StoreError: it was stopped, or the store cannot be read.
+            QueryTimeoutError: it was stopped.
+            StoreError: the store cannot be read.
         """
 
     def write(self, records: Sequence[Record]) -> None:
-        """Write all of ``records`` in one transaction, or none.
+        """Write all of ``records`` in one transaction, or none of them.
 
-        Writing a record again is a no-op, except that hosts, searches, evaluations and predictors
-        take the newer values.
+        What it returned from survives a kill of every process involved. Writing a record again is
+        a no-op, except that hosts, searches, evaluations and predictors take the newer values. Of
+        records with the same key in one call the last one counts. Records may come in any order,
+        but what one refers to is in the store or in the same call.
 
         Raises:
+            InvalidInputError: a record refers to one the store does not have, or cannot be stored.
             StoreError: the store cannot be written (a full disk, a store opened for reading).
         """
 
+    def write_rows(self, batches: "Sequence[tuple[Table, pa.Table]]") -> None:
+        """Write rows instead of records, with the promises of :meth:`write`.
+
+        For large amounts: ``batches`` are ordered as :data:`latbase.db.rows.TABLES`, rows have the
+        table's schema and distinct keys.
+        """
+
     def close(self) -> None:
-        """Let go of the store."""
+        """Let go of the store; closing twice is harmless."""
 
     def __enter__(self) -> Self: ...
 
@@ -70,80 +82,6 @@ class Store(Protocol):
     ) -> None: ...
 
 
-class DuckDbStore:
-    """A :class:`Store` on a DuckDB file that this process owns.
-
-    Args:
-        path: the file, made if it does not exist; None for one in memory.
-        read_only: open an existing file for reading, beside other readers.
-
-    Raises:
-        StoreError: the path cannot be a store; the message says why and what to do.
-        StoreBusyError: another process writes to it.
-        StoreVersionError: it was written by a newer latbase or DuckDB.
-    """
-
-    def __init__(self, path: Path | None, *, read_only: bool = False) -> None:
-        self.path = path
-        self._lock = threading.Lock()
-        self._connection = opening.open_store(path, read_only=read_only)
-
-    def query(
-        self,
-        sql: str,
-        parameters: Parameters = None,
-        *,
-        max_rows: int | None = None,
-        timeout_s: float | None = None,
-    ) -> pa.Table:
-        """See :meth:`Store.query`."""
-        with self._connection.cursor() as cursor:
-            timer = threading.Timer(timeout_s or 0, cursor.interrupt)
-            try:
-                _refuse_unless_reading(cursor, sql)
-                if timeout_s:
-                    timer.start()
-                result = cursor.sql(sql, params=parameters)
-                return (result if max_rows is None else result.limit(max_rows)).to_arrow_table()
-            except duckdb.InterruptException as error:
-                raise StoreError(
-                    f"The query took longer than {timeout_s:g} s and was stopped; "
-                    "ask for less, or allow more time."
-                ) from error
-            except duckdb.Error as error:
-                raise QueryRefusedError(f"DuckDB refused the query: {error}") from error
-            finally:
-                timer.cancel()
-
-    def write(self, records: Sequence[Record]) -> None:
-        """See :meth:`Store.write`."""
-        with self._lock, self._connection.cursor() as cursor:
-            try:
-                cursor.begin()
-                for statement, rows in insertions(records):
-                    cursor.register("incoming", rows)
-                    cursor.execute(statement)
-                    cursor.unregister("incoming")
-                cursor.commit()
-            except duckdb.Error as error:
-                raise StoreError(f"The store could not be written: {error}") from error
-
-    def close(self) -> None:
-        """Let go of the file."""
-        self._connection.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-
 def connect(target: str | Path, *, read_only: bool = False) -> Store:
     """Open the latency store at ``target``, making it if it does not exist.
 
@@ -153,16 +91,12 @@ def connect(target: str | Path, *, read_only: bool = False) -> Store:
 
     Raises:
         StoreError: the target cannot be a store; the message says why and what to do.
+        StoreBusyError: another process owns the file.
+        StoreVersionError: it was written by a newer latbase or DuckDB.
     """
+    # Loading DuckDB takes 0.1 s that a client of a service need not wait for.
+    from latbase.db.duckdb_store import DuckDbStore  # noqa: PLC0415
+
     if str(target) == ":memory:":
         return DuckDbStore(None)
     return DuckDbStore(Path(target).expanduser(), read_only=read_only)
-
-
-def _refuse_unless_reading(cursor: duckdb.DuckDBPyConnection, sql: str) -> None:
-    statements = cursor.extract_statements(sql)
-    if len(statements) != 1 or statements[0].type not in READING:
-        raise QueryRefusedError(
-            "The store answers one statement at a time, and only a SELECT, SHOW or DESCRIBE; "
-            f"found {', '.join(str(s.type).rpartition('.')[2] for s in statements) or 'none'}."
-        )
