@@ -70,7 +70,8 @@ class Choices:
     @cached_property
     def count(self) -> npt.NDArray[np.int64]:
         """Number of choices [parameter, controller index]; inactive: 1, index 0."""
-        return self.open.sum(axis=2, dtype=np.int64).clip(min=1)
+        choices: npt.NDArray[np.int64] = self.open.sum(axis=2, dtype=np.int64)
+        return choices.clip(min=1)
 
     @cached_property
     def ordered(self) -> npt.NDArray[np.int8]:

@@ -1,8 +1,10 @@
 """OFA MobileNetV3 (Cai et al., Once for All, ICLR 2020)."""
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from latbase.supernets import ofa_mbconv
+from latbase.supernets.accuracy.predicted import Top1Predictor
 from latbase.supernets.cost import CostBlock, convolution, linear
 from latbase.supernets.ofa_mbconv import Stage
 from latbase.supernets.ofa_supernet import (
@@ -29,9 +31,16 @@ _STAGES = (
 
 
 class OfaMobileNetV3(OfaSupernet):
-    """OFA MobileNetV3 with elastic depth, expansion and kernel: 20 blocks in five stages."""
+    """OFA MobileNetV3 with elastic depth, expansion and kernel: 20 blocks in five stages.
 
-    def __init__(self, name: str, width: float) -> None:
+    Args:
+        name: its name.
+        width: multiplier of all channels.
+        top1_file: the bundled top-1 predictor of that width.
+    """
+
+    def __init__(self, name: str, width: float, top1_file: str | None = None) -> None:
+        self._top1_file = top1_file
         self._stem, self._final, self._last = (
             make_divisible(channels * width) for channels in (_STEM, _FINAL, _LAST)
         )
@@ -43,6 +52,13 @@ class OfaMobileNetV3(OfaSupernet):
             ],
         )
         super().__init__(name, ofa_mbconv.parameters(self._elastic))
+
+    @cached_property
+    def top1_predictor(self) -> Top1Predictor | None:
+        """The bundled predictor of :meth:`predicted_top1`, its source and held-out scores."""
+        if self._top1_file is None:
+            return None
+        return Top1Predictor.bundled(self._top1_file, self.space.feature_names)
 
     def _blocks(self, input_size: int) -> list[CostBlock]:
         stem, side = self._stem, strided(input_size, 2)
@@ -77,7 +93,7 @@ class OfaMobileNetV3(OfaSupernet):
 
 def w10() -> OfaMobileNetV3:
     """Return the space at width 1.0."""
-    return OfaMobileNetV3("ofa_mbv3_d234_e346_k357_w1.0", 1.0)
+    return OfaMobileNetV3("ofa_mbv3_d234_e346_k357_w1.0", 1.0, "ofa_mbv3_w10_top1.json")
 
 
 def w12() -> OfaMobileNetV3:

@@ -58,4 +58,4 @@ def _shuffled(choices: Choices, rng: np.random.Generator) -> Genotypes:
 def _distinct(g: Genotypes) -> Genotypes:
     """Drop repeated rows, keeping the order of first appearance."""
     rows = dict.fromkeys(np.ascontiguousarray(g).view(f"V{g.shape[1]}").ravel().tolist())
-    return np.frombuffer(b"".join(rows), dtype=np.int8).reshape(-1, g.shape[1])
+    return np.frombuffer(b"".join(rows), dtype=np.int8).reshape(-1, g.shape[1]).copy()

@@ -27,14 +27,11 @@ class Supernet(ABC):
         name: unique; part of the supernet's id.
         space: its sub-networks as genotypes.
         default_input_size: input side in pixels, or sequence length in tokens.
-        top1_predictor: the bundled predictor of :meth:`predicted_top1` with its source and
-            held-out scores; None if there is none.
     """
 
     name: str
     space: SearchSpace
     default_input_size: int
-    top1_predictor: Top1Predictor | None = None
 
     @abstractmethod
     def build(self, config: Config) -> "torch.nn.Module":
@@ -65,6 +62,11 @@ class Supernet(ABC):
         macs, params = self.costs(self.space.from_configs([config]), input_size)[0].tolist()
         return Cost(macs=macs, params=params)
 
+    @property
+    def top1_predictor(self) -> Top1Predictor | None:
+        """The bundled predictor of :meth:`predicted_top1`, its source and held-out scores."""
+        return None
+
     def predicted_top1(self, g: Genotypes) -> npt.NDArray[np.float64]:
         """Predict ImageNet top-1 in percent at ``default_input_size``, (n,).
 
@@ -76,4 +78,4 @@ class Supernet(ABC):
                 f"{self.name} has no bundled top-1 predictor; choose other objectives "
                 "(latency_ms, macs, params), or a supernet that has one."
             )
-        return self.top1_predictor.predict(self.space.features(g))
+        return self.top1_predictor.model.predict(self.space.features(g))
