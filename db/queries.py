@@ -46,7 +46,7 @@ def newest_values(
     """Return the newest undisturbed value per sub-network, where there is one."""
     found = store.query(
         "SELECT subnet_id, value FROM newest WHERE configuration_id = ? AND metric = ? "
-        "AND subnet_id IN (SELECT unnest(?::VARCHAR[]))",
+        "AND verdict <> 'disturbed' AND subnet_id IN (SELECT unnest(?::VARCHAR[]))",
         [configuration_id, metric, list(subnet_ids)],
     )
     return dict(zip(found["subnet_id"].to_pylist(), found["value"].to_pylist(), strict=True))
@@ -98,12 +98,21 @@ def measured(
     )
 
 
+def known_genotypes(store: Store, supernet_id: str) -> list[list[int]]:
+    """Return the genotype of every sub-network of a supernet that the store knows."""
+    found = store.query(
+        "SELECT genotype FROM subnet WHERE supernet_id = ? ORDER BY subnet_id", [supernet_id]
+    )
+    rows: list[list[int]] = found["genotype"].to_pylist()
+    return rows
+
+
 def searches(store: Store) -> pa.Table:
     """Return one row per search, newest first."""
     return store.query(
         """
         SELECT search_id, supernet, configuration_id, tactic,
-               list_transform(objectives -> '$[*].name', lambda x: x ->> '$') AS objectives,
+               objectives ->> '$[*].name' AS objectives,
                status, count(position) AS evaluations,
                count(position) FILTER (on_front) AS on_front, created_at
         FROM search JOIN supernet USING (supernet_id) LEFT JOIN evaluation USING (search_id)
@@ -124,11 +133,18 @@ def search(store: Store, prefix: str) -> Search:
             raise UnknownNameError("There is no search in the store yet; run latbase search.")
         prefix = newest["search_id"][0].as_py()
     whole = _whole(store, "search", prefix)
-    row = store.query("SELECT * FROM search WHERE search_id = ?", [whole]).to_pylist()[0]
-    row["objectives"] = tuple(json.loads(row["objectives"]))
-    row["options"] = json.loads(row["options"])
-    row["status"] = SearchStatus(row["status"])
-    return Search(**row)
+    found = store.query("SELECT * FROM search WHERE search_id = ?", [whole])
+    return _searches(found)[0]
+
+
+def unfinished_searches(store: Store, supernet_id: str) -> list[Search]:
+    """Return the searches of a supernet that can be continued, newest first."""
+    found = store.query(
+        "SELECT * FROM search WHERE supernet_id = ? AND status = 'running' "
+        "ORDER BY created_at DESC",
+        [supernet_id],
+    )
+    return _searches(found)
 
 
 def supernet_name(store: Store, supernet_id: str) -> str:
@@ -161,6 +177,20 @@ def genotypes(store: Store, search_id: str) -> pa.Table:
         "WHERE search_id = ? ORDER BY position",
         [search_id],
     )
+
+
+def _searches(found: pa.Table) -> list[Search]:
+    return [
+        Search(
+            **row
+            | {
+                "objectives": tuple(json.loads(row["objectives"])),
+                "options": json.loads(row["options"]),
+                "status": SearchStatus(row["status"]),
+            }
+        )
+        for row in found.to_pylist()
+    ]
 
 
 def _whole(store: Store, table: str, prefix: str) -> str:
