@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from latbase.supernets import ofa_mbconv
 from latbase.supernets.accuracy.predicted import Top1Predictor
 from latbase.supernets.cost import CostBlock, convolution, linear
-from latbase.supernets.ofa_mbconv import Stage
+from latbase.supernets.ofa_mbconv import DEPTHS, EXPANSIONS, Stage
 from latbase.supernets.ofa_supernet import (
     CLASSES,
     Chosen,
@@ -15,6 +15,7 @@ from latbase.supernets.ofa_supernet import (
     make_divisible,
     strided,
 )
+from latbase.supernets.space import Allowed, SearchSpace
 
 if TYPE_CHECKING:
     from torch import nn
@@ -28,6 +29,9 @@ _STAGES = (
     (160, 2, "h_swish", True),
 )
 """Channels at width 1.0, stride, activation, squeeze-and-excitation."""
+
+_COMPOUND_KERNELS = (3, 5, 3, 3, 5)
+"""CompOFA's kernel in each stage."""
 
 
 class OfaMobileNetV3(OfaSupernet):
@@ -59,6 +63,20 @@ class OfaMobileNetV3(OfaSupernet):
         if self._top1_file is None:
             return None
         return Top1Predictor.bundled(self._top1_file, self.space.feature_names)
+
+    def compound_space(self, *, elastic_kernels: bool = False) -> SearchSpace:
+        """Return CompOFA's part of the space (Sahni et al., ICLR 2021).
+
+        The depth of a stage decides the expansion of its blocks, 2, 3, 4 blocks going with 3, 4,
+        6. Kernels are MobileNetV3's own (243 sub-networks) unless ``elastic_kernels``.
+        """
+        allowed: dict[str, Allowed] = {}
+        for block in self._elastic:
+            expansion, kernel = f"e[{block.index}]", f"ks[{block.index}]"
+            allowed[expansion] = {d: (e,) for d, e in zip(DEPTHS, EXPANSIONS, strict=True)}
+            if not elastic_kernels:
+                allowed[kernel] = (_COMPOUND_KERNELS[block.stage],)
+        return self.space.restrict(allowed)
 
     def _blocks(self, input_size: int) -> list[CostBlock]:
         stem, side = self._stem, strided(input_size, 2)

@@ -1,7 +1,11 @@
 """Supernets by name: entry points of the group ``latbase.supernets``, or a class in a file."""
 
 import difflib
+import importlib.util
+import sys
+from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 
 from latbase.errors import SupernetError, UnknownNameError
 from latbase.supernets.supernet import Supernet
@@ -16,38 +20,59 @@ def names() -> list[str]:
 
 
 def load(name: str) -> Supernet:
-    """Return the supernet called ``name``.
+    """Return the supernet called ``name``; ``path/to/file.py:Name`` takes it from a file.
 
     Raises:
-        UnknownNameError: nothing installed has that name; the message lists what has.
-        SupernetError: the package that registered it does not import or does not deliver.
+        UnknownNameError: nothing has that name; the message lists what is installed.
+        SupernetError: the package or file behind the name fails, or gives something else.
     """
+    path, _, attribute = name.rpartition(":")
+    if path.endswith(".py"):
+        return _made(name, lambda: _from_file(Path(path), attribute), f"Repair {path}.")
     entries = _entries()
     if name not in entries:
         close = difflib.get_close_matches(name, entries, n=3)
         hint = f" Did you mean {' or '.join(close)}?" if close else ""
         raise UnknownNameError(
-            f"There is no supernet {name}.{hint} Installed: {', '.join(sorted(entries))}."
+            f"There is no supernet {name}.{hint} Installed: {', '.join(sorted(entries))}; "
+            "or give path/to/file.py:Name."
         )
     entry = entries[name]
+    advice = f"Repair or uninstall {entry.dist.name if entry.dist else entry.module}."
+    return _made(f"{name} ({entry.value})", entry.load, advice)
+
+
+def _made(name: str, find: Callable[[], Callable[[], object]], advice: str) -> Supernet:
+    """Find the supernet's class or function, call it, and check what comes."""
     try:
-        net = entry.load()()
+        net = find()()
+    except UnknownNameError:
+        raise
     except Exception as error:
         raise SupernetError(
-            f"Supernet {name} is registered as {entry.value} but does not load "
-            f"({type(error).__name__}: {error}). Repair or uninstall {_package(entry)}."
+            f"Supernet {name} does not load ({type(error).__name__}: {error}). {advice}"
         ) from error
     if not isinstance(net, Supernet):
         raise SupernetError(
-            f"Supernet {name} ({entry.value}) gave a {type(net).__name__}; "
-            "expected a latbase.supernets.Supernet."
+            f"Supernet {name} gave a {type(net).__name__}; "
+            f"expected a latbase.supernets.Supernet. {advice}"
         )
     return net
 
 
+def _from_file(path: Path, attribute: str) -> Callable[[], object]:
+    """Run the file as a module and return its ``attribute``."""
+    spec = importlib.util.spec_from_file_location(f"latbase_file_{path.stem}", path)
+    if not path.is_file() or spec is None or spec.loader is None:
+        raise UnknownNameError(f"There is no Python file {path}.")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    if not hasattr(module, attribute):
+        raise UnknownNameError(f"{path} defines no {attribute}.")
+    found: Callable[[], object] = getattr(module, attribute)
+    return found
+
+
 def _entries() -> dict[str, EntryPoint]:
     return {entry.name: entry for entry in entry_points(group=GROUP)}
-
-
-def _package(entry: EntryPoint) -> str:
-    return f"the package {entry.dist.name}" if entry.dist else f"the package of {entry.module}"
