@@ -24,12 +24,14 @@ def write_rows(cursor: duckdb.DuckDBPyConnection, table: Table, rows: pa.Table) 
     """
     sql = statements("writing")
     with _registered(cursor, "incoming", rows):
-        for column in table.references:
-            _refuse_unknown(cursor, table, column)
+        _refuse_unknown(cursor, table)
         if table.name != "measurement":
             cursor.execute(sql[table.name])
             return
         repeated = cursor.execute(sql["repeated"]).to_arrow_table()["measurement_id"]
+        if not len(repeated):
+            _write_measurements(cursor)
+            return
     fresh = rows.filter(pc.invert(pc.is_in(rows["measurement_id"], value_set=repeated)))
     if fresh.num_rows:
         with _registered(cursor, "incoming", fresh):
@@ -38,21 +40,26 @@ def write_rows(cursor: duckdb.DuckDBPyConnection, table: Table, rows: pa.Table) 
 
 def _write_measurements(cursor: duckdb.DuckDBPyConnection) -> None:
     sql = statements("writing")
-    contenders = cursor.execute(sql["contenders"]).to_arrow_table()
-    with _registered(cursor, "contenders", contenders):
-        cursor.execute(sql["dethrone"])
+    cursor.execute(sql["measurement"])
+    ranked = cursor.execute(sql["ranked"]).to_arrow_table()
+    with _registered(cursor, "ranked", ranked):
+        if pc.any(ranked["is_better"]).as_py():
+            cursor.execute(sql["dethrone"])
         cursor.execute(sql["enthrone"])
         cursor.execute(sql["tally"])
-    cursor.execute(sql["measurement"])
 
 
-def _refuse_unknown(cursor: duckdb.DuckDBPyConnection, table: Table, column: str) -> None:
-    target = column.removesuffix("_id")
-    sql = statements("writing")["unknown"].format(table=target, column=column)
-    if missing := [str(name) for (name,) in cursor.execute(sql).fetchall()]:
+def _refuse_unknown(cursor: duckdb.DuckDBPyConnection, table: Table) -> None:
+    if not table.references:
+        return
+    one = statements("writing")["unknown"]
+    targets = [column.removesuffix("_id") for column in table.references]
+    every = " UNION ALL ".join(one.format(table=target) for target in targets)
+    if missing := cursor.execute(f"{every} LIMIT 4").fetchall():
+        named = ", ".join(f"{target} {name}" for target, name in missing)
         raise InvalidInputError(
-            f"A {table.name} names the {target} {', '.join(missing)}, which the store does not "
-            f"have; write the {target} before it or with it. Nothing was written."
+            f"A {table.name} names what the store does not have: {named}. Write those before it or "
+            "with it; nothing was written."
         )
 
 

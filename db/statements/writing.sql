@@ -36,12 +36,11 @@ INSERT OR REPLACE INTO evaluation BY NAME SELECT * FROM incoming
 INSERT OR REPLACE INTO predictor BY NAME SELECT * FROM incoming
 
 -- name: unknown
--- Ids of a batch that the table they point to does not hold; {table} and {column} are ours.
-SELECT DISTINCT {column} FROM incoming
-WHERE {column} IS NOT NULL AND {column} NOT IN (
-    SELECT {table}_id FROM {table} WHERE {table}_id IN (SELECT {column} FROM incoming)
+-- Ids of a batch that the table they point to does not hold; {table} is ours.
+SELECT DISTINCT '{table}' AS "table", {table}_id AS id FROM incoming
+WHERE {table}_id IS NOT NULL AND NOT EXISTS (
+    FROM {table} WHERE {table}.{table}_id = incoming.{table}_id
 )
-LIMIT 4
 
 -- name: repeated
 -- Which measurements of a batch the store already has.
@@ -51,51 +50,66 @@ WHERE measurement_id IN (SELECT measurement_id::UUID FROM incoming)
 -- name: measurement
 INSERT INTO measurement BY NAME SELECT * FROM incoming
 
--- name: contenders
--- The best undisturbed measurement of each sub-network, configuration and metric of a batch, where
--- it beats the one that counts so far. Comparing ids last makes the outcome independent of order.
-SELECT best.*, newest.measurement_id IS NULL AS first
-FROM (
-    SELECT subnet_id, configuration_id, metric, supernet_id, measurement_id::UUID AS measurement_id,
-        value, "interval"[1] AS low, "interval"[2] AS high, verdict, measured_at
+-- name: ranked
+-- Per sub-network, configuration and metric of a batch: the best undisturbed measurement, whether it
+-- is the first and whether it beats the one that counts so far; and what there is by verdict.
+-- Comparing ids last makes the outcome independent of the order of arrival.
+WITH batch AS (
+    SELECT
+        subnet_id, configuration_id, metric, supernet_id,
+        max(
+            {
+                'stable': verdict = 'stable',
+                'measured_at': measured_at,
+                'measurement_id': measurement_id::UUID,
+                'value': value,
+                'low': "interval"[1],
+                'high': "interval"[2],
+                'verdict': verdict
+            }
+        ) FILTER (verdict <> 'disturbed') AS best,
+        count(*) FILTER (verdict = 'stable') AS stable,
+        count(*) FILTER (verdict = 'unstable') AS unstable,
+        count(*) FILTER (verdict = 'disturbed') AS disturbed,
+        max(measured_at) AS newest_at
     FROM incoming
     JOIN subnet USING (subnet_id)
-    WHERE verdict <> 'disturbed'
-    QUALIFY row_number() OVER (
-        PARTITION BY subnet_id, configuration_id, metric
-        ORDER BY verdict = 'stable' DESC, measured_at DESC, measurement_id::UUID DESC
-    ) = 1
-) best
+    GROUP BY subnet_id, configuration_id, metric, supernet_id
+)
+SELECT
+    batch.*,
+    best IS NOT NULL AND newest.measurement_id IS NULL AS is_first,
+    newest.measurement_id IS NOT NULL
+    AND (best.stable, best.measured_at, best.measurement_id)
+    > (newest.verdict = 'stable', newest.measured_at, newest.measurement_id) AS is_better
+FROM batch
 LEFT JOIN newest USING (subnet_id, configuration_id, metric)
-WHERE newest.measurement_id IS NULL
-    OR (best.verdict = 'stable', best.measured_at, best.measurement_id)
-        > (newest.verdict = 'stable', newest.measured_at, newest.measurement_id)
 
 -- name: dethrone
-DELETE FROM newest USING contenders
-WHERE newest.subnet_id = contenders.subnet_id
-    AND newest.configuration_id = contenders.configuration_id
-    AND newest.metric = contenders.metric
+DELETE FROM newest USING ranked
+WHERE is_better
+    AND newest.subnet_id = ranked.subnet_id
+    AND newest.configuration_id = ranked.configuration_id
+    AND newest.metric = ranked.metric
 
 -- name: enthrone
-INSERT INTO newest BY NAME SELECT * EXCLUDE (first) FROM contenders
+INSERT INTO newest BY NAME
+SELECT
+    subnet_id, configuration_id, metric, supernet_id,
+    best.measurement_id, best.value, best.low, best.high, best.verdict, best.measured_at
+FROM ranked
+WHERE is_first OR is_better
 
 -- name: tally
 INSERT INTO tally BY NAME
 SELECT
     supernet_id, configuration_id, metric,
-    (
-        SELECT count(*) FROM contenders
-        WHERE contenders.first AND contenders.supernet_id = subnet.supernet_id
-            AND contenders.configuration_id = incoming.configuration_id
-            AND contenders.metric = incoming.metric
-    ) AS subnets,
-    count(*) FILTER (verdict = 'stable') AS stable,
-    count(*) FILTER (verdict = 'unstable') AS unstable,
-    count(*) FILTER (verdict = 'disturbed') AS disturbed,
-    max(measured_at) AS newest_at
-FROM incoming
-JOIN subnet USING (subnet_id)
+    count(*) FILTER (is_first) AS subnets,
+    sum(stable) AS stable,
+    sum(unstable) AS unstable,
+    sum(disturbed) AS disturbed,
+    max(newest_at) AS newest_at
+FROM ranked
 GROUP BY supernet_id, configuration_id, metric
 ON CONFLICT DO UPDATE SET
     subnets = tally.subnets + excluded.subnets,
