@@ -1,0 +1,99 @@
+"""What the session and its timing child say to each other: one JSON object per line."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Required, Self, TypedDict
+
+REAL_TIME = "real-time"
+"""How :class:`Started` says that the child has real-time priority."""
+
+
+class Command(TypedDict, total=False):
+    """One command: ``add`` with a config, ``visit`` with a number of readings, or ``drop``."""
+
+    do: Required[str]
+    key: Required[str]
+    config: Mapping[str, object]
+    readings: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerSpec:
+    """Everything a timing child needs to know before it starts.
+
+    Attributes:
+        supernet: name to load it by.
+        device: ``cpu`` or ``cuda``; the parent has made the right GPU the only visible one.
+        gpu_uuid: serial of that GPU, None for the CPU.
+        cpus: logical CPUs to pin to.
+        threads: intra-op threads.
+        parent: process id; the child dies with it.
+    """
+
+    supernet: str
+    device: str
+    gpu_uuid: str | None
+    cpus: tuple[int, ...]
+    threads: int
+    batch_size: int
+    precision: str
+    engine: str
+    memory_format: str
+    input_size: int
+    parent: int
+
+    def to_json(self) -> str:
+        """Return the spec as one line."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Read what :meth:`to_json` wrote."""
+        row = json.loads(text)
+        return cls(**{**row, "cpus": tuple(row["cpus"])})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    """The child is ready.
+
+    Attributes:
+        scheduling: :data:`REAL_TIME`, or what it has instead and why.
+        energy_scope: what the energy counter covers; None if there is none.
+        energy_absent: why there is none.
+    """
+
+    scheduling: str
+    energy_scope: str | None
+    energy_absent: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Added:
+    """A sub-network is built, prepared and warm.
+
+    Attributes:
+        build_s: extracting the static sub-network.
+        prepare_s: conversion and engine, compiling included.
+        warm_up_ms: each warm-up call.
+        calls: forward passes per reading.
+        peak_memory_bytes: weights, buffers and the most that was allocated during a forward pass;
+            None where torch could not tell.
+    """
+
+    build_s: float
+    prepare_s: float
+    warm_up_ms: tuple[float, ...]
+    calls: int
+    peak_memory_bytes: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visited:
+    """One visit: see :class:`latbase.profiler.ledger.Block`."""
+
+    wall_ms: tuple[float, ...]
+    cpu_ms: tuple[float, ...]
+    gpu_ms: tuple[float, ...]
+    energy_mj: float | None

@@ -1,0 +1,209 @@
+"""The measuring protocol: visits, warm-up, rounds and the stop rule. Pure: clocks are injected.
+
+A *visit* runs one sub-network a few times in a row and keeps every reading. A *round* visits every
+active sub-network once, in a new random order, and the reference network with them. At most
+``window`` sub-networks are active; as one meets its stop rule the next takes its place, so that
+every sub-network is measured beside many others and a slow minute touches all of them alike.
+"""
+
+import math
+import random
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from latbase.errors import InvalidInputError
+
+Clock = Callable[[], int]
+"""Returns nanoseconds; only differences count."""
+
+MIN_SAMPLE_S = 0.5e-3
+"""Shortest reading: reading the clocks takes about a microsecond, a five-hundredth of this.
+Faster networks run several times per reading."""
+
+MIN_WARM_UP_CALLS = 2
+"""The first call of an eager network allocates its memory and takes 12-16 % longer."""
+
+MAX_WARM_UP_CALLS = 50
+MAX_WARM_UP_S = 30.0
+
+PLATEAU = 0.97
+"""Warm-up is over when a call no longer beats the best call before it by 3 %."""
+
+FEWEST_ROUNDS = 2
+"""One visit shows no variation between rounds, so there would be no interval."""
+
+DRIFT_WINDOW_VISITS = 8
+"""Visits that share one estimate of the host's speed. On a busy host, finer windows than a round of
+sixteen lowered the error between repetitions by a tenth; below eight visits the sub-networks' own
+noise is taken for drift."""
+
+
+class StopRule(StrEnum):
+    """What ended the sampling of a sub-network."""
+
+    INTERVAL = "interval"
+    """The interval became as narrow as asked."""
+    ROUNDS = "rounds"
+    """It had its number of rounds."""
+    TIME = "time"
+    """Its readings took as long as they may."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProtocolSettings:
+    """How thoroughly to measure.
+
+    Attributes:
+        name: what users call it.
+        samples_per_visit: readings per visit. On a busy host 18 visits of one reading gave a fifth
+            less error than six of three; two halve the cost of changing networks.
+        min_rounds: visits before the interval is believed.
+        max_rounds: visits after which sampling ends.
+        interval_percent: half-width of the interval that is narrow enough, in per cent.
+        time_cap_s: reading time after which sampling ends.
+        window: sub-networks active at once: the company that shows the drift.
+    """
+
+    name: str
+    samples_per_visit: int = 2
+    min_rounds: int
+    max_rounds: int
+    interval_percent: float
+    time_cap_s: float
+    window: int = 16
+
+    def __post_init__(self) -> None:
+        if not FEWEST_ROUNDS <= self.min_rounds <= self.max_rounds:
+            raise InvalidInputError(
+                f"A protocol needs {FEWEST_ROUNDS} <= min_rounds <= max_rounds, not "
+                f"{self.min_rounds} and {self.max_rounds}: one round shows no variation."
+            )
+        if self.samples_per_visit < 1 or self.window < 1:
+            raise InvalidInputError("A protocol needs samples_per_visit and window of at least 1.")
+
+
+QUICK = ProtocolSettings(
+    name="quick", min_rounds=4, max_rounds=8, interval_percent=2.0, time_cap_s=10.0
+)
+DEFAULT = ProtocolSettings(
+    name="default", min_rounds=10, max_rounds=25, interval_percent=0.8, time_cap_s=30.0
+)
+THOROUGH = ProtocolSettings(
+    name="thorough", min_rounds=50, max_rounds=200, interval_percent=0.4, time_cap_s=300.0
+)
+PRESETS = {preset.name: preset for preset in (QUICK, DEFAULT, THOROUGH)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Readings:
+    """One visit: wall and CPU time per forward pass, in ms, one entry per reading."""
+
+    wall_ms: tuple[float, ...]
+    cpu_ms: tuple[float, ...]
+
+
+def warm_up(call: Callable[[], None], clock: Clock, *, minimum_s: float = 0.0) -> tuple[float, ...]:
+    """Run ``call`` until it no longer gets faster; return the time of each run in ms.
+
+    Args:
+        call: one forward pass, complete when it returns.
+        clock: wall clock in ns.
+        minimum_s: go on at least this long (a GPU needs time to raise its clocks).
+    """
+    times: list[float] = []
+    total_ms = 0.0
+    while len(times) < MAX_WARM_UP_CALLS or total_ms < minimum_s * 1e3:
+        start = clock()
+        call()
+        times.append((clock() - start) / 1e6)
+        total_ms += times[-1]
+        settled = len(times) >= MIN_WARM_UP_CALLS and times[-1] >= PLATEAU * min(times[:-1])
+        if total_ms >= MAX_WARM_UP_S * 1e3 or (settled and total_ms >= minimum_s * 1e3):
+            break
+    return tuple(times)
+
+
+def calls_per_reading(call_ms: float) -> int:
+    """Return how many calls make a reading long enough for the clock."""
+    return max(1, math.ceil(MIN_SAMPLE_S * 1e3 / call_ms)) if call_ms > 0 else 1
+
+
+def visit(
+    call: Callable[[], None], clock: Clock, cpu_clock: Clock, *, readings: int, calls: int
+) -> Readings:
+    """Take ``readings`` readings of ``calls`` forward passes each."""
+    wall, cpu = [], []
+    for _ in range(readings):
+        cpu_start, start = cpu_clock(), clock()
+        for _ in range(calls):
+            call()
+        stop, cpu_stop = clock(), cpu_clock()
+        wall.append((stop - start) / 1e6 / calls)
+        cpu.append((cpu_stop - cpu_start) / 1e6 / calls)
+    return Readings(wall_ms=tuple(wall), cpu_ms=tuple(cpu))
+
+
+class Rota:
+    """Who is visited in which round.
+
+    Args:
+        waiting: keys in the order they shall begin.
+        window: most that are active at once.
+        seed: of the order within rounds.
+    """
+
+    def __init__(self, waiting: Iterable[str], *, window: int, seed: int) -> None:
+        self._waiting = list(reversed(list(waiting)))
+        self._window = window
+        self._active: list[str] = []
+        self._random = random.Random(seed)
+
+    @property
+    def active(self) -> Sequence[str]:
+        """Keys that are visited in every round now."""
+        return self._active
+
+    def __bool__(self) -> bool:
+        return bool(self._waiting or self._active)
+
+    def admit(self) -> str | None:
+        """Begin the next key if there is room; None otherwise.
+
+        Call it once a round: sub-networks that begin in different rounds also end in different
+        ones, so that each shares rounds with many others, which ties the whole session together.
+        """
+        if not self._waiting or len(self._active) >= self._window:
+            return None
+        self._active.append(self._waiting.pop())
+        return self._active[-1]
+
+    def retire(self, key: str) -> None:
+        """End the visits of ``key``."""
+        self._active.remove(key)
+
+    def order(self, company: Iterable[str] = ()) -> list[str]:
+        """Return the active keys and ``company`` in a new random order."""
+        keys = [*self._active, *company]
+        self._random.shuffle(keys)
+        return keys
+
+
+def stop_rule(
+    settings: ProtocolSettings, *, rounds: int, half_width_percent: float, reading_s: float
+) -> StopRule | None:
+    """Return the rule that ends the sampling of a sub-network now, or None to go on.
+
+    Args:
+        settings: the limits.
+        rounds: visits so far.
+        half_width_percent: of its interval so far.
+        reading_s: time its readings took so far.
+    """
+    if rounds >= settings.min_rounds and half_width_percent <= settings.interval_percent:
+        return StopRule.INTERVAL
+    if rounds >= settings.max_rounds:
+        return StopRule.ROUNDS
+    if rounds >= FEWEST_ROUNDS and reading_s >= settings.time_cap_s:
+        return StopRule.TIME
+    return None

@@ -1,0 +1,388 @@
+"""Measuring sub-networks on this host: drives a timing child, streams results, survives kills.
+
+Results stream out one by one. Every visit is spooled to local disk before the next begins, so that
+a session that is killed loses at most the visit in flight, and the next one with the same
+configuration and supernet begins with what the spool holds.
+"""
+
+import math
+import os
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import psutil
+
+from latbase.db.records import Configuration, Facts, Measurement, Subnet
+from latbase.db.records import Supernet as SupernetRecord
+from latbase.errors import MeasurementError
+from latbase.profiler import protocol as rules
+from latbase.profiler.anchor import Anchor, read_anchor, write_anchor
+from latbase.profiler.child import ChildDiedError, Stage
+from latbase.profiler.conditions import (
+    Conditions,
+    read_conditions,
+    read_gpu_conditions,
+    throttle_events,
+)
+from latbase.profiler.fingerprint import Fingerprint
+from latbase.profiler.ledger import Block, Built, Ledger
+from latbase.profiler.locks import device_lock
+from latbase.profiler.messages import WorkerSpec
+from latbase.profiler.placement import choose_cpus, choose_gpu
+from latbase.profiler.probes.files import HostFiles
+from latbase.profiler.probes.gpu import Gpu
+from latbase.profiler.protocol import ProtocolSettings, Rota, StopRule
+from latbase.profiler.results import Finding, Identity, measurements
+from latbase.profiler.spool import Spool
+from latbase.profiler.verdict import judge
+from latbase.supernets.supernet import Supernet
+
+REFERENCE = "reference"
+"""Key of the reference network among the sub-networks of a session."""
+
+REFERENCE_SEED = 0
+"""The reference network is the first sub-network this seed draws: an ordinary one, always the
+same."""
+
+MEMORY_SHARE = 0.5
+"""Of the free memory, what the sub-networks held ready may take."""
+
+BYTES_PER_PARAMETER = 8
+"""Weights in fp32, and once more as the engine lays them out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """A sub-network that was measured: its latency first, then its other metrics."""
+
+    subnet_id: str
+    measurements: tuple[Measurement, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """A sub-network that could not be measured, and why."""
+
+    subnet_id: str
+    reason: str
+
+
+Result = Measured | Failure
+
+
+def measure(
+    network: Supernet,
+    subnets: Sequence[Subnet],
+    configuration: Configuration,
+    *,
+    fingerprint: Fingerprint,
+    state_dir: Path,
+    protocol: ProtocolSettings = rules.DEFAULT,
+    device: str | None = None,
+    on_event: Callable[[str], None] | None = None,
+) -> Iterator[Result]:
+    """Measure ``subnets`` on this host and yield each result as it is ready.
+
+    Asking for the next result says that the last one is safe. A result that was yielded when the
+    process died is yielded again, under the same ids.
+
+    Args:
+        network: installed supernet; the timing child loads it by name.
+        subnets: its sub-networks, without repetition.
+        configuration: of this host's hardware.
+        fingerprint: of this host.
+        state_dir: holds spool and scale.
+        protocol: how thoroughly to measure.
+        device: which device of the configuration's kind, e.g. ``cuda:1`` or a GPU's serial.
+        on_event: is told, in words, when the session waits for the device or loses its child.
+
+    Raises:
+        InvalidInputError: the configuration asks for more than this process may use.
+        DeviceError: the device does not exist.
+        MeasurementError: nothing can be measured here; single sub-networks fail as results.
+    """
+    gpu = None
+    if configuration.device != "cpu":
+        gpu = choose_gpu(fingerprint.gpus, device or configuration.device)
+    supernet_id = subnets[0].supernet_id if subnets else ""
+    environment_id = fingerprint.environment.environment_id
+    name = f"{configuration.configuration_id}-{environment_id}-{supernet_id}"
+    with ExitStack() as stack:
+        lock = gpu.card_uuid if gpu else "cpu"
+        stack.enter_context(device_lock(lock, on_wait=on_event))
+        session = Session(
+            network=network,
+            subnets={subnet.subnet_id: subnet for subnet in subnets},
+            configuration=configuration,
+            fingerprint=fingerprint,
+            settings=protocol,
+            spool=stack.enter_context(Spool(state_dir / "spool" / f"{name}.jsonl")),
+            scale=state_dir / "scale" / f"{name}.json",
+            gpu=gpu,
+            on_event=on_event or (lambda _: None),
+        )
+        stack.callback(session.close)
+        yield from session.results()
+
+
+class Session:
+    """One run of :func:`measure`; holds the device while it lives."""
+
+    def __init__(
+        self,
+        *,
+        network: Supernet,
+        subnets: dict[str, Subnet],
+        configuration: Configuration,
+        fingerprint: Fingerprint,
+        settings: ProtocolSettings,
+        spool: Spool,
+        scale: Path,
+        gpu: Gpu | None,
+        on_event: Callable[[str], None],
+    ) -> None:
+        self._network = network
+        self._subnets = subnets
+        self._configuration = configuration
+        self._fingerprint = fingerprint
+        self._settings = settings
+        self._spool = spool
+        self._scale = scale
+        self._gpu = gpu
+        self._on_event = on_event
+        self._files = HostFiles()
+        self._cpus = choose_cpus(fingerprint.cores, fingerprint.limits, configuration.threads)
+        self._reference = self._reference_subnet()
+        self._anchor = read_anchor(scale, self._reference.subnet_id)
+        self._ledger = Ledger()
+        self._built: dict[str, Built] = {}
+        self._visits = 0
+        self._epoch = uuid.uuid4().hex[:8]
+        self._throttle_events = throttle_events(self._files, self._cpus)
+        self._stage = Stage(self._worker_spec(), lambda key: self._subnet(key).config)
+
+    def close(self) -> None:
+        """End the timing child."""
+        self._stage.close()
+
+    def results(self) -> Iterator[Result]:
+        """Measure everything; yields in the order sub-networks finish."""
+        finished = self._restore()
+        for key, rule in finished.items():
+            yield self._finish(key, rule)
+        waiting = [key for key in self._subnets if key not in finished]
+        rota = Rota(waiting, window=self._window(), seed=int(self._epoch, 16))
+        while rota:
+            yield from self._round(rota)
+        self._spool.clear()
+
+    def _restore(self) -> dict[str, StopRule]:
+        """Take in what an earlier session spooled; return which sub-networks it finished."""
+        rows = list(self._spool.rows())
+        if not any(row.subject in self._subnets for row in rows):
+            self._spool.clear()
+            return {}
+        for row in rows:
+            if isinstance(row, Built):
+                self._built[row.subject] = row
+            else:
+                self._ledger.add(row)
+        self._ledger.refit()
+        rules_met = {key: self._rule(key) for key in self._subnets if self._ledger.blocks(key)}
+        return {key: rule for key, rule in rules_met.items() if rule is not None}
+
+    def _round(self, rota: Rota) -> list[Result]:
+        """Visit every active sub-network and the reference once; return who ended and how."""
+        rota.admit()
+        results: list[Result] = []
+        for key in rota.order([REFERENCE]):
+            try:
+                self._visit(key)
+            except MeasurementError as error:
+                results.append(self._failed(key, error))
+                rota.retire(key)
+        self._ledger.refit()
+        for key in tuple(rota.active):
+            rule = self._rule(key)
+            if rule is not None:
+                rota.retire(key)
+                self._stage.drop(key)
+                results.append(self._finish(key, rule))
+        return results
+
+    def _visit(self, key: str) -> None:
+        """Visit ``key`` and spool what was read."""
+        added = self._stage.prepare(key)
+        if added is not None and key not in self._built:
+            self._built[key] = Built(
+                subject=key,
+                build_s=added.build_s,
+                prepare_s=added.prepare_s,
+                warm_up_ms=added.warm_up_ms,
+                peak_memory_bytes=added.peak_memory_bytes,
+                conditions=self._conditions().facts(),
+            )
+            self._spool.append(self._built[key])
+        visited = self._stage.visit(key, self._settings.samples_per_visit)
+        block = Block(
+            subject=key,
+            window=f"{self._epoch}:{self._visits // rules.DRIFT_WINDOW_VISITS}",
+            wall_ms=visited.wall_ms,
+            cpu_ms=visited.cpu_ms,
+            gpu_ms=visited.gpu_ms,
+            at=time.time(),
+            energy_mj=visited.energy_mj,
+            throttled=self._throttled(),
+        )
+        self._visits += 1
+        self._spool.append(block)
+        self._ledger.add(block)
+
+    def _failed(self, key: str, error: MeasurementError) -> Failure:
+        if key == REFERENCE:
+            raise MeasurementError(
+                f"The reference sub-network of {self._network.name} cannot be measured: {error}"
+            ) from error
+        if isinstance(error, ChildDiedError):
+            self._on_event(f"Sub-network {key}: {error}. Going on with a fresh process.")
+        self._stage.drop(key)
+        return Failure(subnet_id=key, reason=str(error))
+
+    def _rule(self, key: str) -> StopRule | None:
+        """Return the rule that ends the sampling of ``key``; throttled visits count half."""
+        blocks = self._ledger.blocks(key)
+        clean = sum(not block.throttled for block in blocks)
+        return rules.stop_rule(
+            self._settings,
+            rounds=max(clean, len(blocks) // 2),
+            half_width_percent=self._half_width_percent(key),
+            reading_s=self._ledger.reading_s(key),
+        )
+
+    def _half_width_percent(self, key: str) -> float:
+        anchor_error = self._anchor.error if self._anchor else 0.0
+        scale_error = math.hypot(self._ledger.estimate(REFERENCE).error, anchor_error)
+        return self._ledger.estimate(key).half_width_percent(scale_error)
+
+    def _finish(self, key: str, rule: StopRule) -> Measured:
+        anchor = self._anchored()
+        shift = math.log(anchor.level_ms) - self._ledger.estimate(REFERENCE).level
+        blocks, built = self._ledger.blocks(key), self._built[key]
+        after, half_width = self._conditions(), self._half_width_percent(key)
+        verdict = judge(
+            half_width_percent=half_width,
+            blocks=blocks,
+            threads=self._configuration.threads,
+            offset_percent=100 * math.expm1(-shift),
+            before=Conditions.from_facts(built.conditions),
+            after=after,
+            elapsed_s=blocks[-1].at - blocks[0].at,
+        )
+        finding = Finding(
+            identity=Identity(
+                subnet=self._subnets[key],
+                configuration=self._configuration,
+                environment_id=self._fingerprint.environment.environment_id,
+                host_id=self._fingerprint.host.host_id,
+            ),
+            blocks=blocks,
+            built=built,
+            estimate=self._ledger.estimate(key),
+            shift=shift,
+            half_width_percent=half_width,
+            stopped_by=rule,
+            verdict=verdict,
+            settings=self._settings,
+            conditions=self._facts(built, after, anchor, shift),
+        )
+        return Measured(subnet_id=key, measurements=measurements(finding))
+
+    def _anchored(self) -> Anchor:
+        """Return the anchor; the first result of a configuration sets it."""
+        if self._anchor is None:
+            reference = self._ledger.estimate(REFERENCE)
+            self._anchor = Anchor(
+                subnet_id=self._reference.subnet_id,
+                level_ms=math.exp(reference.level),
+                error=reference.error,
+                at=time.time(),
+            )
+            write_anchor(self._scale, self._anchor)
+        return self._anchor
+
+    def _facts(self, built: Built, after: Conditions, anchor: Anchor, shift: float) -> Facts:
+        """Return the conditions as they are stored with the number."""
+        return {
+            "before": built.conditions,
+            "after": after.facts(),
+            "scale": {
+                "file": str(self._scale),
+                "anchor": asdict(anchor),
+                "reference_ms": anchor.level_ms * math.exp(-shift),
+                "offset_percent": 100 * math.expm1(-shift),
+            },
+            "cpus": list(self._cpus),
+            "started": asdict(self._stage.child().started),
+            "build_s": built.build_s,
+            "prepare_s": built.prepare_s,
+            "warm_up_ms": list(built.warm_up_ms),
+            "gpu": asdict(self._gpu) if self._gpu else None,
+        }
+
+    def _conditions(self) -> Conditions:
+        return read_conditions(
+            self._files,
+            self._cpus,
+            self._gpu.card_uuid if self._gpu else None,
+            self._stage.child().pid,
+        )
+
+    def _throttled(self) -> bool:
+        """Return whether the host throttled since the last call."""
+        if self._gpu is not None:
+            gpu = read_gpu_conditions(self._gpu.card_uuid, self._stage.child().pid)
+            return gpu is not None and bool(gpu.throttle_reasons)
+        before, now = self._throttle_events, throttle_events(self._files, self._cpus)
+        self._throttle_events = now
+        return before is not None and now is not None and now > before
+
+    def _subnet(self, key: str) -> Subnet:
+        return self._reference if key == REFERENCE else self._subnets[key]
+
+    def _reference_subnet(self) -> Subnet:
+        space = self._network.space
+        genotype = space.sample(1, REFERENCE_SEED)
+        supernet = SupernetRecord.of(self._network.name, space.definition())
+        row = tuple(int(value) for value in genotype[0])
+        return Subnet.of(supernet.supernet_id, row, space.to_configs(genotype)[0])
+
+    def _worker_spec(self) -> WorkerSpec:
+        wanted = self._configuration
+        return WorkerSpec(
+            supernet=self._network.name,
+            device="cuda" if self._gpu else "cpu",
+            gpu_uuid=self._gpu.uuid if self._gpu else None,
+            cpus=self._cpus,
+            threads=wanted.threads,
+            batch_size=wanted.batch_size,
+            precision=wanted.precision,
+            engine=wanted.engine,
+            memory_format=wanted.memory_format,
+            input_size=wanted.input_size,
+            parent=os.getpid(),
+        )
+
+    def _window(self) -> int:
+        """Return how many sub-networks fit into memory at once, at most the protocol's window."""
+        genotypes = np.array([subnet.genotype for subnet in self._subnets.values()], np.int8)
+        if not genotypes.size:
+            return 1
+        largest = int(self._network.costs(genotypes)[:, 1].max()) * BYTES_PER_PARAMETER
+        limit = self._fingerprint.limits.memory_limit_bytes
+        free = min(psutil.virtual_memory().available, limit or math.inf)
+        return max(1, min(self._settings.window, int(free * MEMORY_SHARE / max(1, largest))))

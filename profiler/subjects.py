@@ -1,0 +1,156 @@
+"""The sub-networks a timing child holds ready: build, warm up, visit, drop. Child process only."""
+
+import itertools
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch.profiler import ProfilerActivity, profile
+
+import latbase.supernets
+from latbase.profiler import engines, protocol
+from latbase.profiler.messages import Added, Visited, WorkerSpec
+
+GPU_WARM_UP_S = 1.0
+"""A GPU takes some hundred milliseconds of load to raise its clocks."""
+
+ROTATING_INPUTS = 4
+"""Inputs a GPU gets in turn, so that none stays in a cache between calls."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """A sub-network that is ready to be timed.
+
+    Attributes:
+        call: one forward pass; it returns when the result is there.
+        calls: forward passes per reading.
+        device_ms: GPU time of each call since it was last cleared; stays empty on a CPU.
+    """
+
+    call: Callable[[], None]
+    calls: int
+    device_ms: list[float]
+
+
+class Subjects:
+    """All sub-networks of one configuration that are active now."""
+
+    def __init__(self, spec: WorkerSpec, read_mj: Callable[[], float] | None) -> None:
+        torch.set_num_threads(spec.threads)
+        torch.set_flush_denormal(True)  # denormal activations cost fifteen times the time
+        self._spec = spec
+        self._read_mj = read_mj
+        self._supernet = latbase.supernets.load(spec.supernet)
+        count = ROTATING_INPUTS if spec.device == "cuda" else 1
+        self._inputs = [
+            self._supernet.inputs(spec.batch_size, spec.input_size, seed) for seed in range(count)
+        ]
+        self._ready: dict[str, Subject] = {}
+
+    def add(self, key: str, config: Mapping[str, object]) -> Added:
+        """Build, convert, prepare and warm up the sub-network of ``config``."""
+        spec = self._spec
+        begin = time.perf_counter()
+        model = self._supernet.build(config)
+        built = time.perf_counter()
+        with torch.inference_mode():
+            model, inputs = engines.convert(
+                model,
+                self._inputs,
+                device=spec.device,
+                precision=spec.precision,
+                layout=spec.memory_format,
+            )
+            forward = engines.prepare(model, inputs[0], engine=spec.engine, device=spec.device)
+        device_ms: list[float] = []
+        call = _caller(forward, inputs, device_ms if spec.device == "cuda" else None)
+        call()  # engines that compile do it now
+        prepared = time.perf_counter()
+        minimum_s = GPU_WARM_UP_S if spec.device == "cuda" else 0.0
+        times = protocol.warm_up(call, time.perf_counter_ns, minimum_s=minimum_s)
+        self._ready[key] = Subject(
+            call=call, calls=protocol.calls_per_reading(min(times)), device_ms=device_ms
+        )
+        return Added(
+            build_s=built - begin,
+            prepare_s=prepared - built,
+            warm_up_ms=times,
+            calls=self._ready[key].calls,
+            peak_memory_bytes=_peak_memory_bytes(model, call, spec.device),
+        )
+
+    def visit(self, key: str, readings: int) -> Visited:
+        """Take ``readings`` readings of ``key``."""
+        subject = self._ready[key]
+        subject.device_ms.clear()
+        energy_start = self._read_mj() if self._read_mj else 0.0
+        taken = protocol.visit(
+            subject.call,
+            time.perf_counter_ns,
+            time.process_time_ns,
+            readings=readings,
+            calls=subject.calls,
+        )
+        passes = readings * subject.calls
+        spent = (self._read_mj() - energy_start) / passes if self._read_mj else None
+        device = subject.device_ms
+        per_reading = [device[i : i + subject.calls] for i in range(0, len(device), subject.calls)]
+        return Visited(
+            wall_ms=taken.wall_ms,
+            cpu_ms=taken.cpu_ms,
+            gpu_ms=tuple(sum(times) / subject.calls for times in per_reading),
+            energy_mj=spent,
+        )
+
+    def drop(self, key: str) -> None:
+        """Forget ``key`` and free its memory."""
+        self._ready.pop(key, None)
+
+
+def _caller(
+    forward: engines.Forward, inputs: list[engines.Inputs], device_ms: list[float] | None
+) -> Callable[[], None]:
+    """Return a call of ``forward`` on the next inputs that ends when the result is there.
+
+    On a GPU, ``device_ms`` takes the time between two events around each call.
+    """
+    turn: Iterator[engines.Inputs] = itertools.cycle(inputs)
+
+    def on_cpu() -> None:
+        with torch.inference_mode():
+            forward(*next(turn))
+
+    if device_ms is None:
+        return on_cpu
+    start = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
+    stop = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
+
+    def on_gpu() -> None:
+        start.record()
+        on_cpu()
+        stop.record()
+        stop.synchronize()
+        device_ms.append(start.elapsed_time(stop))
+
+    return on_gpu
+
+
+def _peak_memory_bytes(model: torch.nn.Module, call: Callable[[], None], device: str) -> int | None:
+    """Return weights, buffers and the most that was allocated at once during one call."""
+    held = sum(t.numel() * t.element_size() for t in [*model.parameters(), *model.buffers()])
+    if device == "cuda":
+        before = torch.cuda.memory_allocated()
+        torch.cuda.reset_peak_memory_stats()
+        call()
+        return held + torch.cuda.max_memory_allocated() - before
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as recorded:
+        call()
+    # Torch's public summary nets out what is allocated and freed within one operator.
+    results = getattr(recorded.profiler, "kineto_results", None)
+    if results is None:
+        return None
+    events = [event for event in results.events() if event.name() == "[memory]"]
+    steps = [event.nbytes() for event in sorted(events, key=lambda event: event.start_ns())]
+    return held + max(itertools.accumulate(steps), default=0)
