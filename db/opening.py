@@ -15,6 +15,12 @@ from latbase.errors import StoreBusyError, StoreError, StoreVersionError
 STORAGE = "v1.5.0"
 """Files are written in the format of this DuckDB, which 2.x reads and writes too."""
 
+SCHEMA_VERSION = """
+CREATE TABLE IF NOT EXISTS schema_version (
+    version INTEGER PRIMARY KEY, applied_at TIMESTAMPTZ NOT NULL DEFAULT now()
+)"""
+"""Records the migrations applied, so it comes before the first."""
+
 LOCKED_DOWN: dict[str, str | bool | int | float | list[str]] = {
     "enable_external_access": False,
     "autoinstall_known_extensions": False,
@@ -151,10 +157,7 @@ def _bring_up_to_date(
             "writing, e.g. with latbase profile."
         )
     connection.begin()
-    connection.execute(
-        "CREATE TABLE IF NOT EXISTS schema_version (version INTEGER PRIMARY KEY, "
-        "applied_at TIMESTAMPTZ NOT NULL DEFAULT now())"
-    )
+    connection.execute(SCHEMA_VERSION)
     for version, sql in known:
         if version > done:
             connection.execute(sql)

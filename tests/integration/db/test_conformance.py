@@ -65,12 +65,19 @@ def test_hosts_searches_and_evaluations_take_the_newer_values(store: Store) -> N
     assert count(store, "front") == 1
 
 
-@pytest.mark.parametrize("column", ["subnet", "configuration", "environment", "host"])
+@pytest.mark.parametrize(
+    ("column", "dangling"),
+    [
+        ("subnet", replace(WORLD.measurement(1), subnet_id="nowhere")),
+        ("configuration", replace(WORLD.measurement(1), configuration_id="nowhere")),
+        ("environment", replace(WORLD.measurement(1), environment_id="nowhere")),
+        ("host", replace(WORLD.measurement(1), host_id="nowhere")),
+    ],
+)
 def test_a_reference_to_nothing_is_refused_and_nothing_is_written(
-    store: Store, column: str
+    store: Store, column: str, dangling: Measurement
 ) -> None:
     store.write(WORLD.base(2))
-    dangling = replace(WORLD.measurement(1), **{f"{column}_id": "nowhere"})
     with pytest.raises(InvalidInputError, match=f"{column} nowhere"):
         store.write([WORLD.measurement(0), dangling])
     assert count(store, "measurement") == 0
