@@ -58,7 +58,7 @@ class SearchSpace:
     def sample(self, n: int, seed: int) -> Genotypes:
         """Draw ``n`` distinct sub-networks, each parameter uniform over its allowed values.
 
-        A longer sample of the same seed begins with the shorter one.
+        A longer sample of the same seed begins with the shorter one, up to half of the space.
 
         Returns:
             Canonical genotypes, int8 (n, p); all of them, in random order, if the space has
