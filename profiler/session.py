@@ -84,6 +84,7 @@ def measure(
     state_dir: Path,
     protocol: ProtocolSettings = rules.DEFAULT,
     device: str | None = None,
+    loads_as: str | None = None,
     on_event: Callable[[str], None] | None = None,
 ) -> Iterator[Result]:
     """Measure ``subnets`` on this host and yield each result as it is ready.
@@ -92,13 +93,15 @@ def measure(
     process died is yielded again, under the same ids.
 
     Args:
-        network: installed supernet; the timing child loads it by name.
+        network: the supernet.
         subnets: its sub-networks, without repetition.
         configuration: of this host's hardware.
         fingerprint: of this host.
         state_dir: holds spool and scale.
         protocol: how thoroughly to measure.
         device: which device of the configuration's kind, e.g. ``cuda:1`` or a GPU's serial.
+        loads_as: what the timing child loads the supernet by where that is not its name:
+            ``path/to/file.py:Name``.
         on_event: is told, in words, when the session waits for the device or loses its child.
 
     Raises:
@@ -124,6 +127,7 @@ def measure(
             spool=stack.enter_context(Spool(state_dir / "spool" / f"{name}.jsonl")),
             scale=state_dir / "scale" / f"{name}.json",
             gpu=gpu,
+            loads_as=loads_as or network.name,
             on_event=on_event or (lambda _: None),
         )
         stack.callback(session.close)
@@ -144,6 +148,7 @@ class Session:
         spool: Spool,
         scale: Path,
         gpu: Gpu | None,
+        loads_as: str,
         on_event: Callable[[str], None],
     ) -> None:
         self._network = network
@@ -154,6 +159,7 @@ class Session:
         self._spool = spool
         self._scale = scale
         self._gpu = gpu
+        self._loads_as = loads_as
         self._on_event = on_event
         self._files = HostFiles()
         self._cpus = choose_cpus(fingerprint.cores, fingerprint.limits, configuration.threads)
@@ -364,7 +370,7 @@ class Session:
     def _worker_spec(self) -> WorkerSpec:
         wanted = self._configuration
         return WorkerSpec(
-            supernet=self._network.name,
+            supernet=self._loads_as,
             device="cuda" if self._gpu else "cpu",
             gpu_uuid=self._gpu.uuid if self._gpu else None,
             cpus=self._cpus,

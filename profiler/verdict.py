@@ -22,6 +22,7 @@ WAITING = 1.2
 """Wall over CPU time of a single thread: beyond this it waited for its CPU instead of running."""
 
 THROTTLED_SHARE = 0.5
+QUOTA_SHARE = 0.02
 STEAL_SHARE = 0.02
 BUSY_SHARE = 0.25
 QUIETER = "stop other work on this host or measure at a quieter time"
@@ -57,38 +58,40 @@ def judge(
         elapsed_s: between the two.
     """
     disturbed = [
-        *_throttling(blocks, before, after),
+        *_throttling(blocks),
+        *_quota(before, after, elapsed_s),
         *_gpu(after),
-        *_scale(offset_percent),
         *(_waiting(blocks) if threads == 1 else ()),
     ]
     if disturbed:
         return Verdict(verdict=DISTURBED, reasons=tuple(disturbed))
-    if half_width_percent > WIDE_PERCENT:
-        wide = (
-            f"The interval is ±{half_width_percent:.1f} %, wider than the ±{WIDE_PERCENT:.0f} % "
-            f"that ranking needs: {QUIETER}, or use the thorough protocol."
-        )
+    unstable = [*_width(half_width_percent), *_scale(offset_percent)]
+    if unstable:
         causes = _causes(threads, before, after, elapsed_s)
-        return Verdict(verdict=UNSTABLE, reasons=(wide, *causes))
+        return Verdict(verdict=UNSTABLE, reasons=(*unstable, *causes))
     return Verdict(verdict=STABLE)
 
 
-def _throttling(blocks: Sequence[Block], before: Conditions, after: Conditions) -> list[str]:
-    reasons = []
+def _throttling(blocks: Sequence[Block]) -> list[str]:
     share = sum(block.throttled for block in blocks) / len(blocks)
-    if share > THROTTLED_SHARE:
-        reasons.append(
-            f"The processor throttled for heat or power in {share:.0%} of the visits: improve the "
-            "cooling or raise the power limit."
-        )
-    quota_s = _rise(before.quota_throttled_s, after.quota_throttled_s)
-    if quota_s > 0:
-        reasons.append(
-            f"The CPU quota of the cgroup stopped the process for {quota_s:.2f} s: lift the quota "
-            "or use fewer threads."
-        )
-    return reasons
+    if share <= THROTTLED_SHARE:
+        return []
+    reason = (
+        f"The processor throttled for heat or power in {share:.0%} of the visits: improve the "
+        "cooling or raise the power limit."
+    )
+    return [reason]
+
+
+def _quota(before: Conditions, after: Conditions, elapsed_s: float) -> list[str]:
+    stopped_s = _rise(before.quota_throttled_s, after.quota_throttled_s)
+    if stopped_s <= QUOTA_SHARE * elapsed_s:
+        return []
+    reason = (
+        f"The CPU quota of the cgroup stopped the process for {stopped_s:.2f} s: lift the quota "
+        "or use fewer threads."
+    )
+    return [reason]
 
 
 def _gpu(after: Conditions) -> list[str]:
@@ -96,6 +99,16 @@ def _gpu(after: Conditions) -> list[str]:
         return []
     users = after.gpu.other_processes
     return [f"{users} other processes used the graphics card: stop them or take a free card."]
+
+
+def _width(half_width_percent: float) -> list[str]:
+    if half_width_percent <= WIDE_PERCENT:
+        return []
+    reason = (
+        f"The interval is ±{half_width_percent:.1f} %, wider than the ±{WIDE_PERCENT:.0f} % that "
+        f"ranking needs: {QUIETER}, or use the thorough protocol."
+    )
+    return [reason]
 
 
 def _scale(offset_percent: float) -> list[str]:

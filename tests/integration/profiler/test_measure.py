@@ -1,0 +1,197 @@
+"""Real timing children, killed for real."""
+
+import dataclasses
+import multiprocessing
+import os
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from latbase.errors import DeviceError, InvalidInputError, MeasurementError
+from latbase.profiler import Failure, Measured, measure
+from latbase.profiler import child as children
+from latbase.profiler.ledger import Block
+from latbase.profiler.spool import Spool
+
+from .conftest import FAST, Bench
+
+pytestmark = pytest.mark.usefixtures("private_locks")
+
+
+def measured(results: list[Measured | Failure]) -> list[Measured]:
+    assert not [result for result in results if isinstance(result, Failure)]
+    return [result for result in results if isinstance(result, Measured)]
+
+
+def test_every_sub_network_gets_its_metrics(bench: Bench):
+    subnets = bench.subnets(5)
+    results = measured(list(bench.measure(*subnets, batch_size=2)))
+    assert {result.subnet_id for result in results} == {subnet.subnet_id for subnet in subnets}
+    for result in results:
+        latency, throughput, *others = result.measurements
+        assert latency.metric == "latency_ms"
+        assert 0 < latency.interval[0] < latency.value < latency.interval[1]
+        assert min(latency.samples) * 0.5 < latency.value < max(latency.samples) * 2
+        assert len(latency.samples) == len(latency.cpu_samples) >= 6
+        assert throughput.value == pytest.approx(2e3 / latency.value)
+        assert {other.metric for other in others} >= {"peak_memory_bytes"}
+        assert latency.conditions["before"]
+        assert latency.conditions["after"]
+        assert latency.protocol["name"] == "fast"
+    assert len({m.measurement_id for r in results for m in r.measurements}) == sum(
+        len(r.measurements) for r in results
+    )
+
+
+def test_a_larger_sub_network_takes_longer_and_more_memory(bench: Bench):
+    small, large = bench.subnet(width=8, depth=2), bench.subnet(width=32, depth=4)
+    found = {r.subnet_id: r for r in measured(list(bench.measure(small, large, input_size=64)))}
+    for metric in (0, -1):
+        assert (
+            found[small.subnet_id].measurements[metric].value
+            < found[large.subnet_id].measurements[metric].value
+        )
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "reason"),
+    [
+        ("raise", "RuntimeError: shapes cannot be multiplied"),
+        ("crash", "SIGABRT"),
+        ("killed", "not enough memory"),
+    ],
+)
+def test_one_bad_sub_network_fails_alone(bench: Bench, behaviour: str, reason: str):
+    good, bad = bench.subnets(2), bench.subnet(behaviour)
+    results = list(bench.measure(good[0], bad, good[1]))
+    (failure,) = [result for result in results if isinstance(result, Failure)]
+    assert failure.subnet_id == bad.subnet_id
+    assert reason in failure.reason
+    assert len(results) == 3
+
+
+def test_a_sub_network_that_hangs_is_ended(bench: Bench, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(children, "ADD_TIMEOUT_S", 3.0)
+    good, bad = bench.subnet(), bench.subnet("hang")
+    results = list(bench.measure(bad, good))
+    (failure,) = [result for result in results if isinstance(result, Failure)]
+    assert "did not answer within 3 s" in failure.reason
+    assert any("fresh process" in event for event in bench.events)
+    assert any(isinstance(result, Measured) for result in results)
+
+
+def test_a_supernet_that_does_not_load_says_so(bench: Bench, tmp_path: Path):
+    (tmp_path / "broken.py").write_text("import nothing_of_that_name\n")
+    with pytest.raises(MeasurementError, match="nothing_of_that_name"):
+        list(
+            measure(
+                bench.network,
+                bench.subnets(1),
+                bench.configuration(),
+                fingerprint=bench.fingerprint,
+                state_dir=tmp_path,
+                loads_as=f"{tmp_path / 'broken.py'}:Toy",
+            )
+        )
+
+
+@pytest.mark.parametrize(
+    ("fields", "error", "message"),
+    [
+        ({"threads": 4096}, InvalidInputError, "4096 threads were asked for"),
+        ({"device": "cuda"}, DeviceError, "no NVIDIA GPU answers"),
+    ],
+)
+def test_what_the_host_cannot_do_is_refused(
+    bench: Bench, fields: dict[str, object], error: type[Exception], message: str
+):
+    if bench.fingerprint.gpus and "device" in fields:
+        pytest.skip("this host has a GPU")
+    with pytest.raises(error, match=message):
+        next(bench.measure(bench.subnet(), **fields))
+
+
+@pytest.mark.parametrize("fields", [{"precision": "fp8"}, {"engine": "abacus"}])
+def test_an_unknown_mode_fails_with_the_known_ones(bench: Bench, fields: dict[str, object]):
+    with pytest.raises(MeasurementError, match="there are"):
+        list(bench.measure(bench.subnet(), **fields))
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"engine": "torchscript", "memory_format": "channels_last"},
+        {"precision": "bf16"},
+        {"precision": "int8"},
+    ],
+)
+def test_modes(bench: Bench, fields: dict[str, object]):
+    (result,) = measured(list(bench.measure(bench.subnet(), **fields)))
+    assert result.measurements[0].value > 0
+
+
+def test_a_second_session_keeps_the_scale_of_the_first(bench: Bench):
+    (first,) = measured(list(bench.measure(bench.subnet())))
+    (second,) = measured(list(bench.measure(bench.subnet(width=16))))
+    anchors = [result.measurements[0].conditions["scale"]["anchor"] for result in (first, second)]
+    assert anchors[0] == anchors[1]
+
+
+def test_a_stopped_session_continues_from_its_spool(bench: Bench):
+    subnets = bench.subnets(6)
+    session = bench.measure(*subnets)
+    first = next(session)
+    session.close()  # as Ctrl-C does: the result was never acknowledged
+    spool = next((bench.state_dir / "spool").iterdir())
+    before = len(spool.read_text().splitlines())
+    session = bench.measure(*subnets)
+    again = next(session)
+    assert isinstance(first, Measured)
+    assert isinstance(again, Measured)
+    ids, ids_again = ([m.measurement_id for m in r.measurements] for r in (first, again))
+    assert ids == ids_again
+    assert again.measurements[0].value == first.measurements[0].value
+    rest = measured(list(session))
+    assert {r.subnet_id for r in [again, *rest]} == {s.subnet_id for s in subnets}
+    assert before > 0
+    assert spool.read_text() == ""
+
+
+def test_kill_minus_nine_loses_at_most_the_visit_in_flight(bench: Bench):
+    endless = dataclasses.replace(FAST, min_rounds=10_000, max_rounds=10_000, time_cap_s=600)
+    subnets = bench.subnets(3)
+    victim = multiprocessing.get_context("fork").Process(
+        target=lambda: list(bench.measure(*subnets, settings=endless))
+    )
+    victim.start()
+    spool = bench.state_dir / "spool"
+    while not (spool.is_dir() and any(path.stat().st_size > 20_000 for path in spool.iterdir())):
+        assert victim.is_alive()
+        time.sleep(0.02)
+    victim.kill()
+    victim.join()
+    (path,) = spool.iterdir()
+    with path.open("a") as file:
+        file.write('{"kind": "Block", "subject": "torn')
+    with Spool(path) as spooled:
+        survived = [row for row in spooled.rows() if isinstance(row, Block)]
+    results = measured(list(bench.measure(*subnets)))
+    assert len(results) == 3
+    kept = sum(block.subject != "reference" for block in survived)
+    assert kept > 10
+    assert sum(len(r.measurements[0].samples) for r in results) >= 2 * kept
+
+
+def test_two_sessions_take_turns(bench: Bench):
+    first, second = bench.measure(*bench.subnets(4)), bench.measure(bench.subnet(), batch_size=2)
+    next(first)
+    waiter = threading.Thread(target=lambda: list(second))
+    waiter.start()
+    while not bench.events:
+        time.sleep(0.02)
+    assert f"process {os.getpid()}; waiting" in bench.events[0]
+    list(first)
+    waiter.join(60)
+    assert not waiter.is_alive()
