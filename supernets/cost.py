@@ -4,6 +4,7 @@ Counted as OFA does: MACs of convolutions and linear layers only, squeeze-and-ex
 biases free; parameters are weights, biases and the affine pair of batch normalisation.
 """
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -53,7 +54,7 @@ class CostBlock:
 
     Attributes:
         name: shown in feature names; a block without parameters is fixed and has no features.
-        stage: blocks of one stage are also summed.
+        stage: the blocks of a stage are also summed, if there are several.
         parameters: names of the parameters its cost depends on.
         cost: takes their values in that order.
     """
@@ -109,7 +110,8 @@ class CostTables:
 def _sums(blocks: Sequence[CostBlock]) -> tuple[npt.NDArray[np.float64], list[str]]:
     """Return which blocks each cost feature adds up, (blocks, features), and its name."""
     elastic = [block for block in blocks if block.parameters]
-    stages = list(dict.fromkeys(block.stage for block in elastic))
+    blocks_of = Counter(block.stage for block in elastic)
+    stages = [stage for stage, count in blocks_of.items() if count > 1]
     columns = [[block is one for block in blocks] for one in elastic]
     columns += [[bool(b.parameters) and b.stage == stage for b in blocks] for stage in stages]
     columns += [[True] * len(blocks)]

@@ -53,7 +53,8 @@ class OfaSupernet(Supernet):
 
     def costs(self, g: Genotypes, input_size: int | None = None) -> npt.NDArray[np.int64]:
         """Return exact MACs (per item) and parameters of each sub-network, int64 (n, 2)."""
-        return self._tables(input_size or self.default_input_size).totals(g)
+        side = self.default_input_size if input_size is None else input_size
+        return self._tables(side).totals(g)
 
     def build(self, config: Config) -> "torch.nn.Module":
         """Return the static sub-network of ``config`` in eval mode, with healthy weights."""
@@ -69,7 +70,7 @@ class OfaSupernet(Supernet):
         """Return one batch of standard normal images, float32 (batch_size, 3, side, side)."""
         import torch  # noqa: PLC0415 - a space must load without torch
 
-        side = input_size or self.default_input_size
+        side = self.default_input_size if input_size is None else input_size
         generator = torch.Generator().manual_seed(seed)
         return (torch.randn(batch_size, 3, side, side, generator=generator),)
 
