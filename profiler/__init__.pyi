@@ -1,7 +1,14 @@
+from .doctor import Advice as Advice
+from .doctor import Repeatability as Repeatability
+from .doctor import advise as advise
+from .doctor import conditions_now as conditions_now
+from .doctor import self_test as self_test
 from .fingerprint import Fingerprint as Fingerprint
 from .fingerprint import fingerprint as fingerprint
 from .protocol import PRESETS as PRESETS
 from .protocol import ProtocolSettings as ProtocolSettings
+from .recording import Profiled as Profiled
+from .recording import Recorder as Recorder
 from .session import Failure as Failure
 from .session import Measured as Measured
 from .session import measure as measure
