@@ -1,5 +1,9 @@
 """Arguments several commands share."""
 
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import click
 
 
@@ -21,3 +25,54 @@ class IntegerList(click.ParamType[tuple[int, ...]]):
         if not numbers or min(numbers) < 1:
             self.fail(f"{value!r} is not a list of positive integers such as 1,2,4.", param, ctx)
         return numbers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measuring:
+    """How sub-networks are to be measured, beside threads and batch size."""
+
+    device: str
+    precision: str
+    engine: str
+    memory_format: str
+    input_size: int | None
+    preset: str
+
+
+def measuring_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options that say how to measure, handed over as ``measuring: Measuring``."""
+
+    @click.option("--device", default="cpu", show_default=True, help="cpu or cuda:N.")
+    @click.option("--precision", default="fp32", show_default=True, help="fp32, bf16, fp16, int8.")
+    @click.option("--engine", default="eager", show_default=True, help="eager, torchscript, …")
+    @click.option("--memory-format", default="contiguous", show_default=True)
+    @click.option("--input-size", type=click.IntRange(1), help="Pixels or tokens.")
+    @click.option(
+        "--preset",
+        type=click.Choice(["quick", "default", "thorough"]),
+        default="default",
+        show_default=True,
+        help="How long to measure each sub-network.",
+    )
+    @functools.wraps(command)
+    def with_measuring(
+        *args: object,
+        device: str,
+        precision: str,
+        engine: str,
+        memory_format: str,
+        input_size: int | None,
+        preset: str,
+        **kwargs: object,
+    ) -> None:
+        measuring = Measuring(
+            device=device,
+            precision=precision,
+            engine=engine,
+            memory_format=memory_format,
+            input_size=input_size,
+            preset=preset,
+        )
+        command(*args, measuring=measuring, **kwargs)
+
+    return with_measuring

@@ -7,7 +7,7 @@ from latbase.settings import Settings
 
 
 @click.command(
-    epilog="Example: latbase query \"SELECT supernet, count(*) FROM latency GROUP BY ALL\""
+    epilog='Example: latbase query "SELECT supernet, count(*) FROM latency GROUP BY ALL"'
 )
 @click.argument("sql")
 @click.option("--max-rows", type=click.IntRange(1), help="Stop after so many rows.")
@@ -38,7 +38,11 @@ def configs(settings: Settings, output: Output) -> None:
     from latbase.db import queries
 
     with db.connect(settings.store, read_only=True) as store:
-        show(queries.configurations(store), output, empty="No configurations yet; run latbase profile.")
+        show(
+            queries.configurations(store),
+            output,
+            empty="No configurations yet; run latbase profile.",
+        )
 
 
 @click.command(epilog="Example: latbase coverage")

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import pyarrow as pa
 
-from latbase.db.records import Evaluation, Search, SearchStatus, Source
+from latbase.db.records import Configuration, Evaluation, Search, SearchStatus, Source
 from latbase.db.store import Store
 from latbase.errors import UnknownNameError
 
@@ -40,6 +40,17 @@ def configuration_id(store: Store, prefix: str) -> str:
     return _whole(store, "configuration", prefix)
 
 
+def configuration(store: Store, prefix: str) -> Configuration:
+    """Return the one configuration whose id starts with ``prefix``.
+
+    Raises:
+        UnknownNameError: none does, or several do.
+    """
+    whole = configuration_id(store, prefix)
+    found = store.query("SELECT * FROM configuration WHERE configuration_id = ?", [whole])
+    return Configuration(**found.to_pylist()[0])
+
+
 def newest_values(
     store: Store, subnet_ids: Sequence[str], *, configuration_id: str, metric: str
 ) -> dict[str, float]:
@@ -50,6 +61,20 @@ def newest_values(
         [configuration_id, metric, list(subnet_ids)],
     )
     return dict(zip(found["subnet_id"].to_pylist(), found["value"].to_pylist(), strict=True))
+
+
+def last_measured(
+    store: Store, subnet_ids: Sequence[str], *, configuration_id: str, metric: str
+) -> dict[str, tuple[float, str]]:
+    """Return the value and verdict of each sub-network's last measurement, whatever it was."""
+    found = store.query(
+        "SELECT subnet_id, arg_max(value, measured_at) AS value, "
+        "arg_max(verdict, measured_at) AS verdict FROM measurement "
+        "WHERE configuration_id = ? AND metric = ? "
+        "AND subnet_id IN (SELECT unnest(?::VARCHAR[])) GROUP BY subnet_id",
+        [configuration_id, metric, list(subnet_ids)],
+    )
+    return {row["subnet_id"]: (row["value"], row["verdict"]) for row in found.to_pylist()}
 
 
 def measured_ids(

@@ -1,0 +1,98 @@
+"""Commands that search: search, searches."""
+
+import click
+
+from latbase.cli.arguments import Measuring, measuring_options
+from latbase.cli.output import Output, note, output_options, show
+from latbase.settings import Settings
+
+
+@click.command(
+    epilog="Example: latbase search ofa_mbv3_d234_e346_k357_w1.0 --objective top1 "
+    "--objective latency_ms --evaluations 100"
+)
+@click.argument("supernet")
+@click.option(
+    "--objective",
+    "objectives",
+    multiple=True,
+    default=("top1", "latency_ms"),
+    show_default=True,
+    help="What to optimise: top1, latency_ms, macs, params, 'params<=6M', max:NAME; repeat it.",
+)
+@click.option("--constraint", "constraints", multiple=True, help="Only a bound: 'macs<=300M'.")
+@click.option("--evaluations", type=click.IntRange(1), default=100, show_default=True)
+@click.option("--config", "prefix", metavar="ID", help="Configuration to search for.")
+@click.option("--threads", type=click.IntRange(1), default=1, show_default=True)
+@click.option("--batch-size", type=click.IntRange(1), default=1, show_default=True)
+@click.option("--tactic", default="auto", show_default=True)
+@click.option("--algorithm", default="nsga2", show_default=True)
+@click.option("--predictor", help="Kind of predictor inside the tactic. [default: its own]")
+@click.option("--seed", default=0, show_default=True)
+@click.option("--new", is_flag=True, help="Begin anew even if the same search is unfinished.")
+@measuring_options
+@click.option("--json", "as_json", is_flag=True, help="Write the front as JSON.")
+@click.pass_obj
+def search(
+    settings: Settings,
+    supernet: str,
+    objectives: tuple[str, ...],
+    constraints: tuple[str, ...],
+    evaluations: int,
+    prefix: str | None,
+    threads: int,
+    batch_size: int,
+    tactic: str,
+    algorithm: str,
+    predictor: str | None,
+    seed: int,
+    new: bool,
+    measuring: Measuring,
+    as_json: bool,
+) -> None:
+    """Search SUPERNET for the sub-networks that are best on one configuration.
+
+    Latency is measured on this host for every sub-network that is evaluated. Without --config the
+    configuration is the one --threads, --batch-size and the other options describe. Interrupt it
+    at any time: the same command continues where it stopped.
+    """
+    from latbase import db
+    from latbase.cli.here import Here
+    from latbase.cli.searching import run_search
+    from latbase.searcher import parse_objectives
+    from latbase.searcher.recipes import Recipe
+
+    columns = parse_objectives(objectives, constraints)
+    with db.connect(settings.store) as store:
+        here = Here.of(settings, store, supernet, measuring)
+        configuration = (
+            here.own_configuration(prefix) if prefix else here.configuration(threads, batch_size)
+        )
+        recipe = Recipe(
+            objectives=tuple(columns),
+            configuration_id=configuration.configuration_id,
+            tactic=tactic,
+            seed=seed,
+            evaluations=evaluations,
+            algorithm=algorithm,
+            predictor=predictor,
+        )
+        record = run_search(here, recipe, configuration, new=new)
+    ctx = click.get_current_context()
+    from latbase.cli.front import front
+
+    ctx.invoke(front, search_id=record.search_id, as_json=as_json)
+    if not as_json:
+        note(f"Again, with pictures: latbase front {record.search_id[:8]} --png F --html F")
+
+
+@click.command(epilog="Example: latbase searches --json")
+@output_options
+@click.pass_obj
+def searches(settings: Settings, output: Output) -> None:
+    """List the searches in the store, newest first."""
+    from latbase import db
+    from latbase.db import queries
+
+    with db.connect(settings.store, read_only=True) as store:
+        show(queries.searches(store), output, empty="No searches yet; run latbase search.")

@@ -1,0 +1,53 @@
+"""Run a search whose latencies are measured on this host."""
+
+from typing import TYPE_CHECKING
+
+from latbase.cli.here import Here
+from latbase.cli.output import note, progress
+from latbase.db.networks import subnets_of, supernet_of
+from latbase.searcher import recipes, runner
+from latbase.searcher.evaluation import Evaluator, Measured, ValueSource, value_source
+from latbase.searcher.knowledge import Genotypes
+
+if TYPE_CHECKING:
+    from latbase.db.records import Configuration
+    from latbase.db.records import Search as SearchRecord
+
+
+def run_search(
+    here: Here, recipe: recipes.Recipe, configuration: "Configuration", *, new: bool = False
+) -> "SearchRecord":
+    """Run the search of ``recipe`` to its end, continuing it if it was begun before."""
+    network, store = here.network, here.store
+
+    def measure(genotypes: Genotypes) -> None:
+        done = here.profile(genotypes, configuration, lambda _done: None)
+        for failure in done.failures:
+            note(f"failed: {failure.reason}")
+
+    def measured(metric: str) -> ValueSource:
+        return Measured(
+            store=store,
+            supernet_id=supernet_of(network).supernet_id,
+            configuration_id=configuration.configuration_id,
+            metric=metric,
+            subnet_ids=lambda g: [subnet.subnet_id for subnet in subnets_of(network, g)],
+            measure=measure,
+        )
+
+    # Unknown objectives are refused before anything is written.
+    evaluator = Evaluator([value_source(each, network, measured) for each in recipe.objectives])
+    record, begun = recipes.open_record(store, network, recipe, new=new)
+    if begun:
+        note(f"Continuing the unfinished search {record.search_id[:8]}.")
+    search = recipes.make_search(store, network, recipe, record)
+    recorder = runner.Recorder(store, record, lambda g: subnets_of(network, g))
+    with progress("evaluated", recipe.evaluations) as advance:
+        runner.run(
+            search,
+            evaluator,
+            recorder,
+            evaluations=recipe.evaluations,
+            on_progress=advance,
+        )
+    return record

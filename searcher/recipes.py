@@ -1,0 +1,136 @@
+"""A search as its recipe in the store: what reproduces it, and what continues it."""
+
+import dataclasses
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from latbase.db import queries
+from latbase.db.networks import supernet_of
+from latbase.db.records import Search as SearchRecord
+from latbase.db.records import SearchStatus
+from latbase.searcher.catalogue import training_data
+from latbase.searcher.evaluation import ANALYTIC, METRICS
+from latbase.searcher.knowledge import Genotypes, Knowledge, Known, Values
+from latbase.searcher.objectives import Objective
+from latbase.searcher.search import Search
+
+if TYPE_CHECKING:
+    from latbase.db import Store
+    from latbase.supernets import Supernet
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """What a user asks of a search.
+
+    Attributes:
+        configuration_id: where measured objectives are measured; None if nothing is.
+        evaluations: when it is finished.
+        algorithm: evolutionary algorithm inside the tactic.
+        predictor: kind of predictor inside the tactic; None lets the tactic choose.
+    """
+
+    objectives: tuple[Objective, ...]
+    configuration_id: str | None
+    tactic: str
+    seed: int
+    evaluations: int
+    algorithm: str = "nsga2"
+    predictor: str | None = None
+
+    def options(self) -> dict[str, object]:
+        """Return what the store keeps beside tactic, objectives and seed."""
+        return {
+            "evaluations": self.evaluations,
+            "algorithm": self.algorithm,
+            "predictor": self.predictor,
+        }
+
+
+def open_record(
+    store: "Store", network: "Supernet", recipe: Recipe, *, new: bool = False
+) -> tuple[SearchRecord, bool]:
+    """Return the search of ``recipe`` and whether it was begun before.
+
+    The newest unfinished search of the same recipe is continued unless ``new``; otherwise a search
+    is written to the store.
+    """
+    supernet = supernet_of(network)
+    draft = SearchRecord(
+        search_id=uuid.uuid4().hex[:16],
+        supernet_id=supernet.supernet_id,
+        configuration_id=recipe.configuration_id,
+        tactic=recipe.tactic,
+        objectives=tuple(objective_facts(each) for each in recipe.objectives),
+        options=recipe.options(),
+        seed=recipe.seed,
+        status=SearchStatus.RUNNING,
+        created_at=datetime.now(UTC),
+    )
+    if not new:
+        for known in queries.unfinished_searches(store, supernet.supernet_id):
+            same = dataclasses.replace(
+                known, search_id=draft.search_id, created_at=draft.created_at
+            )
+            if same == draft:
+                return known, True
+    store.write([supernet, draft])
+    return draft, False
+
+
+def make_search(
+    store: "Store", network: "Supernet", recipe: Recipe, record: SearchRecord
+) -> Search:
+    """Make the ask/tell search of ``record`` with what the store knew when it was created.
+
+    Only measurements older than the search count as knowledge: a resumed search must not learn from
+    its own.
+    """
+    known = {}
+    for objective in recipe.objectives:
+        if objective.name in METRICS and recipe.configuration_id is not None:
+            data = training_data(
+                store, network, recipe.configuration_id, objective.name, record.created_at
+            )
+            if len(data.values):
+                known[objective.name] = Known(genotypes=data.genotypes, values=data.values)
+    exact: dict[str, Callable[[Genotypes], Values]] = {
+        name: partial(_cost, network, column) for column, name in enumerate(ANALYTIC)
+    }
+    if network.top1_predictor is not None:
+        exact["top1"] = network.predicted_top1
+    return Search(
+        network.space,
+        recipe.objectives,
+        recipe.tactic,
+        recipe.seed,
+        algorithm=recipe.algorithm,
+        predictor=recipe.predictor,
+        knowledge=Knowledge(known=known, exact=exact),
+    )
+
+
+def _cost(network: "Supernet", column: int, genotypes: Genotypes) -> Values:
+    return network.costs(genotypes)[:, column].astype(np.float64)
+
+
+def objective_facts(objective: Objective) -> dict[str, object]:
+    """Return ``objective`` as a JSON object."""
+    return {
+        "name": objective.name,
+        "maximize": objective.maximize,
+        "at_most": objective.at_most,
+        "at_least": objective.at_least,
+        "optimize": objective.optimize,
+    }
+
+
+def objective_of(facts: Mapping[str, object]) -> Objective:
+    """Return the objective that :func:`objective_facts` wrote."""
+    return Objective(**facts)  # type: ignore[arg-type]

@@ -1,0 +1,103 @@
+"""Run a search against the store: ask, evaluate, tell, record; resume by replaying."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from latbase.db import queries
+from latbase.db.records import Evaluation, SearchStatus
+from latbase.searcher.evaluation import Evaluator
+from latbase.searcher.knowledge import Genotypes, Values
+from latbase.searcher.search import Search
+
+if TYPE_CHECKING:
+    from latbase.db import Store
+    from latbase.db.records import Search as SearchRecord
+    from latbase.db.records import Subnet
+
+
+class Recorder:
+    """Keeps one search in the store.
+
+    Args:
+        store: where it is written.
+        record: the search's own row, which must be in the store.
+        subnets: makes the rows of the sub-networks that genotypes, int8 (n, p), name.
+    """
+
+    def __init__(
+        self,
+        store: "Store",
+        record: "SearchRecord",
+        subnets: Callable[[Genotypes], "list[Subnet]"],
+    ) -> None:
+        self._store = store
+        self._record = record
+        self._subnets = subnets
+        self._rows: list[Evaluation] = queries.evaluations(store, record.search_id)
+
+    def resume(self, search: Search) -> int:
+        """Replay what is stored into a new ``search``; returns how many evaluations that was.
+
+        Raises:
+            SearchError: the search does not go the way the stored one went.
+        """
+        if self._rows:
+            stored = queries.genotypes(self._store, self._record.search_id)["genotype"].to_pylist()
+            values = np.array([row.values for row in self._rows])
+            search.replay(np.array(stored, dtype=np.int8), values)
+        return len(self._rows)
+
+    def append(self, genotypes: Genotypes, values: Values, evaluator: Evaluator) -> None:
+        """Write one batch of evaluations in one transaction."""
+        subnets = self._subnets(genotypes)
+        added = [
+            Evaluation(
+                search_id=self._record.search_id,
+                position=position,
+                batch=self._rows[-1].batch + 1 if self._rows else 0,
+                subnet_id=subnet.subnet_id,
+                values=tuple(row),
+                sources=evaluator.labels,
+                on_front=False,
+            )
+            for position, (subnet, row) in enumerate(
+                zip(subnets, values.tolist(), strict=True), start=len(self._rows)
+            )
+        ]
+        self._store.write([*subnets, *added])
+        self._rows += added
+
+    def finish(self, search: Search) -> None:
+        """Mark the front among the stored evaluations, and the search as finished."""
+        on_front = {subnet.subnet_id for subnet in self._subnets(search.front()[0])}
+        marked = [replace(row, on_front=row.subnet_id in on_front) for row in self._rows]
+        self._store.write([*marked, replace(self._record, status=SearchStatus.FINISHED)])
+
+
+def run(
+    search: Search,
+    evaluator: Evaluator,
+    recorder: Recorder,
+    *,
+    evaluations: int,
+    on_progress: Callable[[int], None],
+) -> None:
+    """Bring ``search`` to ``evaluations`` evaluations, continuing from what is stored of it.
+
+    A search is a function of its seed and the values it was told, so replaying the stored ones puts
+    it exactly where a killed process left it.
+    """
+    done = recorder.resume(search)
+    on_progress(done)
+    while done < evaluations:
+        waiting = search.pending if len(search.pending) else search.ask()
+        batch = waiting[: evaluations - done]
+        values = evaluator(batch)
+        search.tell(batch, values)
+        recorder.append(batch, values, evaluator)
+        done += len(batch)
+        on_progress(done)
+    recorder.finish(search)
