@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 from scipy.stats import kendalltau
 
 from latbase.db.records import Configuration, Measurement, Subnet
@@ -27,6 +26,7 @@ from latbase.profiler.placement import choose_cpus
 from latbase.profiler.probes.files import HostFiles
 from latbase.profiler.protocol import QUICK, ProtocolSettings
 from latbase.profiler.session import Measured, measure
+from latbase.profiler.statistics import Floats
 from latbase.supernets.supernet import Supernet
 
 SELF_TEST = dataclasses.replace(QUICK, name="self-test", min_rounds=8, max_rounds=16)
@@ -71,6 +71,11 @@ class Advice:
     gain: str
 
 
+def rank_correlation(first: Floats, second: Floats) -> float:
+    """Return Kendall's τ of two passes over the same sub-networks, (n,) each."""
+    return float(kendalltau(first, second).statistic)
+
+
 def compare_passes(
     first: Sequence[Measurement], second: Sequence[Measurement], *, seconds_per_subnet: float
 ) -> Repeatability:
@@ -83,13 +88,13 @@ def compare_passes(
     pairs = [(one, again[one.subnet_id]) for one in first if one.subnet_id in again]
     if len(pairs) < 2:  # noqa: PLR2004 -- a ranking needs two
         raise MeasurementError("Fewer than two sub-networks could be measured twice.")
-    values: npt.NDArray[np.float64] = np.array([(a.value, b.value) for a, b in pairs])
+    values: Floats = np.array([(a.value, b.value) for a, b in pairs])
     ratio = np.abs(np.log(values[:, 1] / values[:, 0]))
     verdicts = [found.verdict for pair in pairs for found in pair]
     started = first[0].conditions["started"]
     assert isinstance(started, dict)
     return Repeatability(
-        kendall_tau=float(kendalltau(values[:, 0], values[:, 1]).statistic),
+        kendall_tau=rank_correlation(values[:, 0], values[:, 1]),
         difference_percent=100 * float(np.median(ratio)),
         interval_percent=statistics.median(
             50 * (one.interval[1] - one.interval[0]) / one.value for one, _ in pairs

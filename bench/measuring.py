@@ -1,0 +1,248 @@
+"""How repeatable measurements are: latbase beside the peer's protocol, on this machine.
+
+The same sub-networks are measured in two passes, in different order and process, on a quiet host
+and beside a neighbour that loads one core. The peer's protocol is DyNAS-T's: ten warm-up runs,
+then the mean of fifty timed with ``time.time``, one sub-network after the other.
+
+Run it alone on the machine: ``.venv/bin/python bench/measuring.py --minutes 20``.
+"""
+
+import argparse
+import contextlib
+import dataclasses
+import json
+import multiprocessing
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+import latbase.supernets
+from latbase.db.records import Configuration, Measurement, Subnet
+from latbase.db.records import Supernet as SupernetRecord
+from latbase.profiler import Fingerprint, Measured, doctor, fingerprint, measure
+from latbase.profiler.protocol import DEFAULT, PRESETS, ProtocolSettings
+from latbase.supernets import Supernet
+
+NETWORK = "ofa_mbv3_d234_e346_k357_w1.0"
+SEED = 60
+PEER_WARM_UP, PEER_RUNS = 10, 50
+PEER_TAU_SETTINGS = (
+    ProtocolSettings(
+        name="3 rounds", min_rounds=3, max_rounds=3, interval_percent=0.01, time_cap_s=10
+    ),
+    ProtocolSettings(
+        name="6 rounds", min_rounds=6, max_rounds=6, interval_percent=0.01, time_cap_s=10
+    ),
+)
+"""Cheap settings, to find what the peer's own repeatability costs here."""
+
+PEER_SCRIPT = """
+import json, sys, time, torch, latbase.supernets
+network = latbase.supernets.load(sys.argv[1])
+configs = json.load(sys.stdin)
+torch.set_num_threads(1)
+image, = network.inputs(1)
+out = []
+with torch.inference_mode():
+    for config in configs:
+        model = network.build(config)
+        for _ in range({warm_up}):
+            model(image)
+        times = []
+        for _ in range({runs}):
+            begin = time.time()
+            model(image)
+            times.append(time.time() - begin)
+        out.append(sum(times) / len(times) * 1e3)
+print(json.dumps(out))
+""".replace("{warm_up}", str(PEER_WARM_UP)).replace("{runs}", str(PEER_RUNS))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Row:
+    """One line of the table."""
+
+    protocol: str
+    host: str
+    tau: float
+    difference_percent: float
+    interval_percent: float | None
+    covered: float | None
+    seconds: float
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Task:
+    """What every pass measures."""
+
+    network: Supernet
+    subnets: list[Subnet]
+    configuration: Configuration
+    host: Fingerprint
+    state_dir: Path
+
+
+def burn() -> None:
+    """Keep one core busy with arithmetic and memory traffic until killed."""
+    matrix = np.random.default_rng(0).random((512, 512))
+    while True:
+        matrix = np.tanh(matrix @ matrix)
+
+
+@contextlib.contextmanager
+def neighbour(*, present: bool) -> Iterator[None]:
+    """Load one core while the block runs, if ``present``."""
+    if not present:
+        yield
+        return
+    process = multiprocessing.get_context("spawn").Process(target=burn, daemon=True)
+    process.start()
+    time.sleep(2)
+    try:
+        yield
+    finally:
+        process.kill()
+        process.join()
+
+
+def peer_pass(task: Task, order: Sequence[Subnet]) -> dict[str, float]:
+    configs = [subnet.config for subnet in order]
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", PEER_SCRIPT, task.network.name],
+        input=json.dumps(configs),
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    values = json.loads(done.stdout.splitlines()[-1])
+    return {subnet.subnet_id: ms for subnet, ms in zip(order, values, strict=True)}
+
+
+def peer(task: Task, host: str) -> Row:
+    begin = time.monotonic()
+    first = peer_pass(task, task.subnets)
+    second = peer_pass(task, task.subnets[::-1])
+    seconds = (time.monotonic() - begin) / (2 * len(task.subnets))
+    ids = [subnet.subnet_id for subnet in task.subnets]
+    one, two = np.array([first[i] for i in ids]), np.array([second[i] for i in ids])
+    return Row(
+        protocol=f"peer: {PEER_WARM_UP} warm-up, mean of {PEER_RUNS} in sequence",
+        host=host,
+        tau=doctor.rank_correlation(one, two),
+        difference_percent=100 * float(np.median(np.abs(np.log(two / one)))),
+        interval_percent=None,
+        covered=None,
+        seconds=seconds,
+    )
+
+
+def latbase_pass(
+    task: Task, order: Sequence[Subnet], settings: ProtocolSettings
+) -> list[Measurement]:
+    results = measure(
+        task.network,
+        order,
+        task.configuration,
+        fingerprint=task.host,
+        state_dir=task.state_dir,
+        protocol=settings,
+    )
+    return [result.measurements[0] for result in results if isinstance(result, Measured)]
+
+
+def ours(task: Task, host: str, settings: ProtocolSettings) -> tuple[Row, list[Measurement]]:
+    with tempfile.TemporaryDirectory(dir=task.state_dir) as scratch:
+        own = dataclasses.replace(task, state_dir=Path(scratch))
+        begin = time.monotonic()
+        first = latbase_pass(own, own.subnets, settings)
+        second = latbase_pass(own, own.subnets[::-1], settings)
+        seconds = (time.monotonic() - begin) / (2 * len(task.subnets))
+    found = doctor.compare_passes(first, second, seconds_per_subnet=seconds)
+    row = Row(
+        protocol=f"latbase {settings.name}",
+        host=host,
+        tau=found.kendall_tau,
+        difference_percent=found.difference_percent,
+        interval_percent=found.interval_percent,
+        covered=found.covered,
+        seconds=seconds,
+    )
+    return row, first + second
+
+
+def prepare(count: int, state_dir: Path) -> Task:
+    network = latbase.supernets.load(NETWORK)
+    host = fingerprint(state_dir)
+    genotypes = network.space.sample(count, SEED)
+    record = SupernetRecord.of(network.name, network.space.definition())
+    subnets = [
+        Subnet.of(record.supernet_id, tuple(int(v) for v in row), config)
+        for row, config in zip(genotypes, network.space.to_configs(genotypes), strict=True)
+    ]
+    configuration = Configuration.of(hardware_id=host.hardware.hardware_id)
+    return Task(
+        network=network,
+        subnets=subnets,
+        configuration=configuration,
+        host=host,
+        state_dir=state_dir,
+    )
+
+
+def show(row: Row) -> None:
+    interval = "-" if row.interval_percent is None else f"±{row.interval_percent:.1f} %"
+    covered = "-" if row.covered is None else f"{row.covered:.0%}"
+    print(
+        f"| {row.protocol} | {row.host} | {row.tau:.3f} | {row.difference_percent:.2f} % "
+        f"| {interval} | {covered} | {row.seconds:.2f} |",
+        flush=True,
+    )
+
+
+def building_share(found: Sequence[Measurement], seconds: float) -> float:
+    """Return the share of the whole time that went into extracting sub-networks."""
+    built = [one.conditions["build_s"] for one in found]
+    return statistics.mean(float(str(value)) for value in built) / seconds
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--subnets", type=int, default=60)
+    parser.add_argument("--minutes", type=float, default=20.0, help="start nothing new after this")
+    asked = parser.parse_args()
+    deadline = time.monotonic() + 60 * asked.minutes
+    plan = [
+        (host, settings)
+        for settings in (DEFAULT, None, *PEER_TAU_SETTINGS, PRESETS["quick"], PRESETS["thorough"])
+        for host in ("quiet", "one core loaded")
+    ]
+    with tempfile.TemporaryDirectory(prefix="latbase-bench-") as scratch:
+        task = prepare(asked.subnets, Path(scratch))
+        print(f"{asked.subnets} random sub-networks of {NETWORK}, batch 1, one thread, two passes.")
+        print(
+            "| protocol | host | τ | median difference | interval | covered | s per sub-network |"
+        )
+        print("|---|---|---|---|---|---|---|")
+        for host, settings in plan:
+            if time.monotonic() > deadline:
+                print(f"\nStopped after {asked.minutes:g} minutes; the rest was not measured.")
+                break
+            with neighbour(present=host != "quiet"):
+                if settings is None:
+                    show(peer(task, host))
+                    continue
+                row, found = ours(task, host, settings)
+                show(row)
+                if settings is DEFAULT:
+                    share = f"{building_share(found, row.seconds):.1%}"
+        print(f"\nExtracting took {share} of the time of the default protocol.")
+
+
+if __name__ == "__main__":
+    main()
