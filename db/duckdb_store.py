@@ -13,7 +13,10 @@ import duckdb
 import pyarrow as pa
 
 from latbase.db import opening, rows, writing
+from latbase.db.clock import steady_clock
 from latbase.db.deadline import deadline
+from latbase.db.duckdb_jobs import DuckDbJobs
+from latbase.db.duckdb_tokens import DuckDbTokens
 from latbase.db.reading import refuse_unless_reading
 from latbase.db.records import Record
 from latbase.db.store import Parameters
@@ -60,6 +63,9 @@ class DuckDbStore:
         self._writer = _Writer()
         if path is not None:
             self._writer = _WRITERS.setdefault(path.resolve(), self._writer)
+        now = steady_clock()
+        self.jobs = DuckDbJobs(self, now)
+        self.tokens = DuckDbTokens(self, now)
 
     @property
     def description(self) -> str:
@@ -83,7 +89,7 @@ class DuckDbStore:
         self, sql: str, parameters: Parameters = None, *, timeout_s: float | None = None
     ) -> Iterator[pa.RecordBatchReader]:
         """Answer like :meth:`query`, a batch at a time; valid inside the ``with`` block."""
-        with self._cursor() as cursor, deadline(timeout_s, cursor.interrupt):
+        with self.cursor() as cursor, deadline(timeout_s, cursor.interrupt):
             try:
                 refuse_unless_reading(cursor, sql)
                 cursor.execute("BEGIN TRANSACTION READ ONLY")
@@ -114,7 +120,7 @@ class DuckDbStore:
         """
         if self.read_only:
             raise StoreError(f"{self.description} was opened for reading only; open it to write.")
-        with self._writer.lock, self._cursor() as cursor:
+        with self._writer.lock, self.cursor() as cursor:
             try:
                 cursor.begin()
                 yield cursor
@@ -159,7 +165,7 @@ class DuckDbStore:
         return QueryRefusedError(f"DuckDB refused the query: {text}")
 
     @contextmanager
-    def _cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
+    def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """A connection of its own for one statement or transaction; closing it undoes the rest."""
         try:
             cursor = self._connection.cursor()

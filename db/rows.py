@@ -32,9 +32,10 @@ class Table:
 
     @property
     def references(self) -> tuple[str, ...]:
-        """Columns that name a row of another table: ``subnet_id`` names one of ``subnet``."""
-        names = {f"{table.name}_id" for table in TABLES if table is not self}
-        return tuple(column for column in self.schema.names if column in names)
+        """Tables that a row names: a column ``subnet_id`` names a row of ``subnet``."""
+        others = {table.name for table in TABLES if table is not self}
+        named = (column.removesuffix("_id") for column in self.schema.names)
+        return tuple(name for name in named if name in others)
 
 
 TABLES = (
@@ -75,11 +76,11 @@ def batches(records: Sequence[Record]) -> Iterator[tuple[Table, pa.Table]]:
             yield table, _arrow(table, list(distinct.values()))
 
 
-R = TypeVar("R", bound=Record)
+R = TypeVar("R")
 
 
 def read(record: type[R], rows: pa.Table) -> list[R]:
-    """Return the rows of a table, as a query gives them, as records."""
+    """Return rows, as a query gives them, as values of the dataclass ``record``."""
     hints = get_type_hints(record)
     make: Callable[..., R] = record
     return [

@@ -5,7 +5,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
+from latbase.db.jobs import JobQueue
 from latbase.db.records import Record
+from latbase.db.tokens import Tokens
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -26,6 +28,14 @@ class Store(Protocol):
     @property
     def description(self) -> str:
         """The path or address, for messages."""
+
+    @property
+    def jobs(self) -> JobQueue:
+        """The queue of measurements to be made."""
+
+    @property
+    def tokens(self) -> Tokens:
+        """Who may use a service of this store."""
 
     def query(
         self,

@@ -4,7 +4,7 @@ Every function runs inside a transaction of the store's only writer; the writer'
 looking first and inserting then atomic.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import duckdb
@@ -23,8 +23,8 @@ def write_rows(cursor: duckdb.DuckDBPyConnection, table: Table, rows: pa.Table) 
         InvalidInputError: a row names one that the store does not have.
     """
     sql = statements("writing")
-    with _registered(cursor, "incoming", rows):
-        _refuse_unknown(cursor, table)
+    with registered(cursor, "incoming", rows):
+        refuse_unknown(cursor, table.name, table.references)
         if table.name != "measurement":
             cursor.execute(sql[table.name])
             return
@@ -34,7 +34,7 @@ def write_rows(cursor: duckdb.DuckDBPyConnection, table: Table, rows: pa.Table) 
             return
     fresh = rows.filter(pc.invert(pc.is_in(rows["measurement_id"], value_set=repeated)))
     if fresh.num_rows:
-        with _registered(cursor, "incoming", fresh):
+        with registered(cursor, "incoming", fresh):
             _write_measurements(cursor)
 
 
@@ -42,29 +42,34 @@ def _write_measurements(cursor: duckdb.DuckDBPyConnection) -> None:
     sql = statements("writing")
     cursor.execute(sql["measurement"])
     ranked = cursor.execute(sql["ranked"]).to_arrow_table()
-    with _registered(cursor, "ranked", ranked):
+    with registered(cursor, "ranked", ranked):
         if pc.any(ranked["is_better"]).as_py():
             cursor.execute(sql["dethrone"])
         cursor.execute(sql["enthrone"])
         cursor.execute(sql["tally"])
 
 
-def _refuse_unknown(cursor: duckdb.DuckDBPyConnection, table: Table) -> None:
-    if not table.references:
+def refuse_unknown(cursor: duckdb.DuckDBPyConnection, what: str, targets: Sequence[str]) -> None:
+    """Return if every row of ``incoming`` names rows of the tables ``targets`` that exist.
+
+    Raises:
+        InvalidInputError: some ``what`` does not.
+    """
+    if not targets:
         return
     one = statements("writing")["unknown"]
-    targets = [column.removesuffix("_id") for column in table.references]
     every = " UNION ALL ".join(one.format(table=target) for target in targets)
     if missing := cursor.execute(f"{every} LIMIT 4").fetchall():
         named = ", ".join(f"{target} {name}" for target, name in missing)
         raise InvalidInputError(
-            f"A {table.name} names what the store does not have: {named}. Write those before it or "
-            "with it; nothing was written."
+            f"A {what} names what the store does not have: {named}. Write those before it or with "
+            "it; nothing was written."
         )
 
 
 @contextmanager
-def _registered(cursor: duckdb.DuckDBPyConnection, name: str, rows: pa.Table) -> Iterator[None]:
+def registered(cursor: duckdb.DuckDBPyConnection, name: str, rows: pa.Table) -> Iterator[None]:
+    """Let statements of the block read ``rows`` as the table ``name``."""
     cursor.register(name, rows)
     try:
         yield

@@ -1,0 +1,129 @@
+"""The job queue of a DuckDB store; the store's writer makes every call atomic."""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+import duckdb
+import pyarrow as pa
+
+from latbase.db import rows, writing
+from latbase.db.clock import Clock
+from latbase.db.jobs import LEASE_S, MAX_LEASE_S, Job, JobRequest, JobStatus
+from latbase.db.sql import statements
+from latbase.errors import InvalidInputError, UnknownNameError
+
+if TYPE_CHECKING:
+    from latbase.db.duckdb_store import DuckDbStore
+
+_REQUESTS = pa.schema(
+    {
+        "job_id": pa.string(),
+        "subnet_id": pa.string(),
+        "configuration_id": pa.string(),
+        "search_id": pa.string(),
+        "priority": pa.int32(),
+        "max_attempts": pa.int32(),
+    }
+)
+
+
+class DuckDbJobs:
+    """A :class:`~latbase.db.jobs.JobQueue` in a DuckDB store.
+
+    Args:
+        store: keeps the jobs.
+        now: the clock of leases; it must not go back.
+    """
+
+    def __init__(self, store: "DuckDbStore", now: Clock) -> None:
+        self._store = store
+        self._now = now
+
+    def shorten_leases(self) -> None:
+        """Cut leases to the longest one given; for an owner that just started, clock unknown."""
+        with self._transaction() as cursor:
+            cursor.execute(_SQL["shorten"], {"until": self._until(MAX_LEASE_S)})
+
+    def enqueue(self, requests: Sequence[JobRequest]) -> int:
+        """See :meth:`JobQueue.enqueue`."""
+        distinct = list({request.job_id: request for request in requests}.values())
+        batch = pa.table(
+            {name: [getattr(request, name) for request in distinct] for name in _REQUESTS.names},
+            schema=_REQUESTS,
+        )
+        with self._transaction() as cursor, writing.registered(cursor, "incoming", batch):
+            writing.refuse_unknown(cursor, "job", ("subnet", "configuration", "search"))
+            row = cursor.execute(_SQL["enqueue"], {"now": self._now()}).fetchone()
+            return int(row[0]) if row else 0
+
+    def claim(
+        self,
+        host_id: str,
+        configuration_ids: Sequence[str],
+        *,
+        limit: int = 1,
+        lease_s: float = LEASE_S,
+    ) -> list[Job]:
+        """See :meth:`JobQueue.claim`."""
+        with self._transaction() as cursor:
+            cursor.execute(_SQL["expire"], {"now": self._now()})
+            cursor.execute(
+                _SQL["claim"],
+                {
+                    "configurations": list(configuration_ids),
+                    "host": host_id,
+                    "until": self._until(lease_s),
+                    "limit": limit,
+                },
+            )
+            return rows.read(Job, cursor.to_arrow_table())
+
+    def heartbeat(
+        self, host_id: str, job_ids: Sequence[str], *, lease_s: float = LEASE_S
+    ) -> list[str]:
+        """See :meth:`JobQueue.heartbeat`."""
+        with self._transaction() as cursor:
+            cursor.execute(
+                _SQL["heartbeat"],
+                {"jobs": list(job_ids), "host": host_id, "until": self._until(lease_s)},
+            )
+            return [str(job_id) for (job_id,) in cursor.fetchall()]
+
+    def finish(self, host_id: str, job_ids: Sequence[str]) -> None:
+        """See :meth:`JobQueue.finish`."""
+        with self._transaction() as cursor:
+            cursor.execute(
+                _SQL["finish"], {"jobs": list(job_ids), "host": host_id, "now": self._now()}
+            )
+
+    def fail(self, host_id: str, job_id: str, error: str) -> JobStatus:
+        """See :meth:`JobQueue.fail`."""
+        with self._transaction() as cursor:
+            cursor.execute(
+                _SQL["fail"], {"job": job_id, "host": host_id, "error": error, "now": self._now()}
+            )
+            row = cursor.execute(_SQL["status"], {"job": job_id}).fetchone()
+        if row is None:
+            raise UnknownNameError(f"There is no job {job_id}; latbase jobs lists them.")
+        return JobStatus(row[0])
+
+    def cancel(self, job_ids: Sequence[str]) -> int:
+        """See :meth:`JobQueue.cancel`."""
+        with self._transaction() as cursor:
+            cursor.execute(_SQL["cancel"], {"jobs": list(job_ids), "now": self._now()})
+            return len(cursor.fetchall())
+
+    def _transaction(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
+        return self._store.transaction()
+
+    def _until(self, lease_s: float) -> datetime:
+        if not 0 < lease_s <= MAX_LEASE_S:
+            raise InvalidInputError(
+                f"A lease lasts up to {MAX_LEASE_S:g} s; {lease_s:g} s was asked for."
+            )
+        return self._now() + timedelta(seconds=lease_s)
+
+
+_SQL = statements("jobs")

@@ -1,0 +1,19 @@
+-- Tokens are read here only: queries never see the table.
+
+-- name: create
+INSERT INTO token (token_id, name, role, secret_hash, created_at, expires_at)
+VALUES ($token_id, $name, $role, $secret_hash, $created_at, $expires_at)
+
+-- name: all
+SELECT * EXCLUDE (secret_hash) FROM token ORDER BY created_at, token_id
+
+-- name: starting
+SELECT token_id FROM token WHERE starts_with(token_id, $prefix) ORDER BY token_id LIMIT 6
+
+-- name: revoke
+UPDATE token SET revoked_at = coalesce(revoked_at, $now::TIMESTAMPTZ) WHERE token_id = $token_id
+
+-- name: valid
+SELECT role, secret_hash FROM token
+WHERE token_id = $token_id AND revoked_at IS NULL
+    AND (expires_at IS NULL OR expires_at > $now::TIMESTAMPTZ)
