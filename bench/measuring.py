@@ -152,6 +152,7 @@ def latbase_pass(
         fingerprint=task.host,
         state_dir=task.state_dir,
         protocol=settings,
+        on_event=lambda text: print(text, file=sys.stderr),
     )
     return [result.measurements[0] for result in results if isinstance(result, Measured)]
 

@@ -117,6 +117,7 @@ def self_test(
     count: int = SUBNETS,
     settings: ProtocolSettings = SELF_TEST,
     on_progress: Callable[[int, int], None] | None = None,
+    on_event: Callable[[str], None] | None = None,
 ) -> Repeatability:
     """Measure ``count`` sub-networks twice and compare.
 
@@ -128,6 +129,7 @@ def self_test(
         count: sub-networks.
         settings: of the protocol.
         on_progress: is told measurements done and to do.
+        on_event: as in :func:`latbase.profiler.measure`.
 
     Raises:
         MeasurementError: nothing can be measured on this host.
@@ -150,6 +152,7 @@ def self_test(
                 fingerprint=fingerprint,
                 state_dir=Path(scratch),
                 protocol=settings,
+                on_event=on_event,
             ):
                 if isinstance(result, Measured):
                     passes[-1].append(result.measurements[0])

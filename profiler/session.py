@@ -102,7 +102,8 @@ def measure(
         device: which device of the configuration's kind, e.g. ``cuda:1`` or a GPU's serial.
         loads_as: what the timing child loads the supernet by where that is not its name:
             ``path/to/file.py:Name``.
-        on_event: is told, in words, when the session waits for the device or loses its child.
+        on_event: is told, in words, when the session waits for the device or loses its child;
+            without it a device that is being measured already is an error.
 
     Raises:
         InvalidInputError: the configuration asks for more than this process may use.

@@ -1,0 +1,34 @@
+"""Ledger entries and conditions with everything unremarkable unless told otherwise."""
+
+from dataclasses import replace
+from typing import Any
+
+from latbase.profiler.conditions import Conditions
+from latbase.profiler.ledger import Block
+
+CALM = Conditions(
+    load_1min=0.1,
+    busy_s=100.0,
+    steal_s=0.0,
+    quota_throttled_s=0.0,
+    effective_cpus=2,
+    governor="performance",
+    turbo=None,
+    frequency_mhz=2600,
+    temperature_c=None,
+    throttle_events=None,
+    gpu=None,
+)
+
+
+def block(**fields: Any) -> Block:
+    base = Block(
+        subject="a",
+        window="0",
+        wall_ms=(16.0, 16.2),
+        cpu_ms=(16.0, 16.1),
+        gpu_ms=(),
+        at=1000.0,
+        energy_mj=None,
+    )
+    return replace(base, **fields)
