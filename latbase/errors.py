@@ -40,6 +40,14 @@ class StoreBusyError(StoreError):
     """Another process owns the database file and offers no service."""
 
 
+class StoreUnreachableError(StoreError):
+    """The service does not answer; what was to be written is not lost, send it again later."""
+
+
+class StoreAccessError(StoreError):
+    """The token is missing, wrong, expired or revoked, or its role does not allow this."""
+
+
 class StoreVersionError(StoreError):
     """The store was written by a newer latbase or DuckDB than this one; upgrade and retry."""
 
