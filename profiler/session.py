@@ -9,7 +9,7 @@ import math
 import os
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -86,7 +86,7 @@ def measure(
     device: str | None = None,
     loads_as: str | None = None,
     on_event: Callable[[str], None] | None = None,
-) -> Iterator[Result]:
+) -> Generator[Result, None, None]:
     """Measure ``subnets`` on this host and yield each result as it is ready.
 
     Asking for the next result says that the last one is safe. A result that was yielded when the

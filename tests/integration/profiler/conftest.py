@@ -1,7 +1,8 @@
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -38,15 +39,15 @@ class Bench:
         sizes = [(width, depth) for width in (8, 16, 32) for depth in (2, 3, 4)]
         return [self.subnet(width=width, depth=depth) for width, depth in sizes[:count]]
 
-    def configuration(self, **fields: object) -> Configuration:
+    def configuration(self, **fields: Any) -> Configuration:
         base = Configuration.of(hardware_id=self.fingerprint.hardware.hardware_id, input_size=16)
         changed = dataclasses.asdict(base) | fields
         changed.pop("configuration_id")
         return Configuration.of(**changed)
 
     def measure(
-        self, *subnets: Subnet, settings: ProtocolSettings = FAST, **fields: object
-    ) -> Iterator[Measured | Failure]:
+        self, *subnets: Subnet, settings: ProtocolSettings = FAST, **fields: Any
+    ) -> Generator[Measured | Failure, None, None]:
         return measure(
             self.network,
             subnets,

@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -105,7 +106,7 @@ def test_a_supernet_that_does_not_load_says_so(bench: Bench, tmp_path: Path):
     ],
 )
 def test_what_the_host_cannot_do_is_refused(
-    bench: Bench, fields: dict[str, object], error: type[Exception], message: str
+    bench: Bench, fields: dict[str, Any], error: type[Exception], message: str
 ):
     if bench.fingerprint.gpus and "device" in fields:
         pytest.skip("this host has a GPU")
@@ -114,7 +115,7 @@ def test_what_the_host_cannot_do_is_refused(
 
 
 @pytest.mark.parametrize("fields", [{"precision": "fp8"}, {"engine": "abacus"}])
-def test_an_unknown_mode_fails_with_the_known_ones(bench: Bench, fields: dict[str, object]):
+def test_an_unknown_mode_fails_with_the_known_ones(bench: Bench, fields: dict[str, Any]):
     with pytest.raises(MeasurementError, match="there are"):
         list(bench.measure(bench.subnet(), **fields))
 
@@ -127,7 +128,7 @@ def test_an_unknown_mode_fails_with_the_known_ones(bench: Bench, fields: dict[st
         {"precision": "int8"},
     ],
 )
-def test_modes(bench: Bench, fields: dict[str, object]):
+def test_modes(bench: Bench, fields: dict[str, Any]):
     (result,) = measured(list(bench.measure(bench.subnet(), **fields)))
     assert result.measurements[0].value > 0
 
@@ -135,8 +136,8 @@ def test_modes(bench: Bench, fields: dict[str, object]):
 def test_a_second_session_keeps_the_scale_of_the_first(bench: Bench):
     (first,) = measured(list(bench.measure(bench.subnet())))
     (second,) = measured(list(bench.measure(bench.subnet(width=16))))
-    anchors = [result.measurements[0].conditions["scale"]["anchor"] for result in (first, second)]
-    assert anchors[0] == anchors[1]
+    scales: list[Any] = [result.measurements[0].conditions["scale"] for result in (first, second)]
+    assert scales[0]["anchor"] == scales[1]["anchor"]
 
 
 def test_a_stopped_session_continues_from_its_spool(bench: Bench):

@@ -49,9 +49,8 @@ def expand(pattern: str, text: str) -> dict[str, str]:
     span = re.search(r"\{([\d,-]+)\}", pattern)
     if span is None:
         return {pattern: text}
-    return {
-        pattern.replace(span[0], str(n)): re.sub(
-            r"\{n([+-]\d+)?\}", lambda match, n=n: str(n + int(match[1] or 0)), text
-        )
-        for n in parse_cpus(span[1])
-    }
+    return {pattern.replace(span[0], str(n)): _numbered(text, n) for n in parse_cpus(span[1])}
+
+
+def _numbered(text: str, n: int) -> str:
+    return re.sub(r"\{n([+-]\d+)?\}", lambda match: str(n + int(match[1] or 0)), text)
