@@ -1,26 +1,33 @@
-"""Stop a statement that runs too long."""
+"""Stop a statement that runs too long, or that nobody waits for any more."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 INSIST_S = 0.05
-"""Pause between interrupts: one that falls between two statements has no effect."""
+"""Pause between looks, and between interrupts: one that falls between statements is lost."""
 
 
 @contextmanager
-def deadline(timeout_s: float | None, interrupt: Callable[[], None]) -> Iterator[None]:
-    """Call ``interrupt`` again and again from ``timeout_s`` seconds on until the block is left."""
-    if timeout_s is None:
+def deadline(
+    timeout_s: float | None, interrupt: Callable[[], None], cancelled: threading.Event | None = None
+) -> Iterator[None]:
+    """Interrupt the block from ``timeout_s`` seconds on, or once ``cancelled`` is set.
+
+    ``interrupt`` is called again and again until the block is left.
+    """
+    if timeout_s is None and cancelled is None:
         yield
         return
     done = threading.Event()
+    ends_s = None if timeout_s is None else time.monotonic() + timeout_s
 
     def watch() -> None:
-        wait = timeout_s
-        while not done.wait(wait):
-            interrupt()
-            wait = INSIST_S
+        while not done.wait(INSIST_S):
+            late = ends_s is not None and time.monotonic() >= ends_s
+            if late or (cancelled is not None and cancelled.is_set()):
+                interrupt()
 
     watcher = threading.Thread(target=watch, name="latbase-deadline", daemon=True)
     watcher.start()

@@ -86,10 +86,18 @@ class DuckDbStore:
 
     @contextmanager
     def stream(
-        self, sql: str, parameters: Parameters = None, *, timeout_s: float | None = None
+        self,
+        sql: str,
+        parameters: Parameters = None,
+        *,
+        timeout_s: float | None = None,
+        cancelled: threading.Event | None = None,
     ) -> Iterator[pa.RecordBatchReader]:
-        """Answer like :meth:`query`, a batch at a time; valid inside the ``with`` block."""
-        with self.cursor() as cursor, deadline(timeout_s, cursor.interrupt):
+        """Answer like :meth:`query`, a batch at a time; valid inside the ``with`` block.
+
+        Setting ``cancelled`` ends it as a time-out would.
+        """
+        with self.cursor() as cursor, deadline(timeout_s, cursor.interrupt, cancelled):
             try:
                 refuse_unless_reading(cursor, sql)
                 cursor.execute("BEGIN TRANSACTION READ ONLY")

@@ -1,5 +1,7 @@
 """The latency store: what it promises, whoever keeps it."""
 
+import ssl
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -8,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 from latbase.db.jobs import JobQueue
 from latbase.db.records import Record
 from latbase.db.tokens import Tokens
+from latbase.errors import InvalidInputError, StoreBusyError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -92,21 +95,76 @@ class Store(Protocol):
     ) -> None: ...
 
 
-def connect(target: str | Path, *, read_only: bool = False) -> Store:
+BUSY_WAIT_S = 2.0
+"""How long to wait for a file in use: its owner may be a short command, or about to serve it."""
+
+
+def connect(
+    target: str | Path,
+    *,
+    read_only: bool = False,
+    token: str | None = None,
+    certificate: Path | None = None,
+) -> Store:
     """Open the latency store at ``target``, making it if it does not exist.
 
+    A file that a daemon or ``latbase serve`` of this user owns is reached through its service;
+    otherwise this process opens it.
+
     Args:
-        target: path of a DuckDB file, or ``:memory:``.
-        read_only: only read; the file must exist.
+        target: path of a DuckDB file, ``http(s)://host:port`` of a service, or ``:memory:``.
+        read_only: only read; a file must exist.
+        token: for a service that asks for one.
+        certificate: PEM file of the authority to trust for a service; the system's if None.
 
     Raises:
         StoreError: the target cannot be a store; the message says why and what to do.
-        StoreBusyError: another process owns the file.
-        StoreVersionError: it was written by a newer latbase or DuckDB.
+        StoreBusyError: another process owns the file and offers no service.
+        StoreUnreachableError: the service does not answer.
+        StoreVersionError: file or service belong to a newer latbase or DuckDB.
     """
-    # Loading DuckDB takes 0.1 s that a client of a service need not wait for.
+    name = str(target)
+    if name.startswith(("http://", "https://")):
+        return _service(name, read_only=read_only, token=token, certificate=certificate)
+    if name == ":memory:":
+        return _file(None, read_only=False)
+    path, until = Path(target).expanduser(), time.monotonic() + BUSY_WAIT_S
+    while True:
+        if served := _served(path, read_only=read_only):
+            return served
+        try:
+            return _file(path, read_only=read_only)
+        except StoreBusyError:
+            if time.monotonic() > until:
+                raise
+        time.sleep(0.05)
+
+
+# Each way loads only what it needs: DuckDB and the HTTP client take 0.1 s apiece.
+
+
+def _file(path: Path | None, *, read_only: bool) -> Store:
     from latbase.db.duckdb_store import DuckDbStore  # noqa: PLC0415
 
-    if str(target) == ":memory:":
-        return DuckDbStore(None)
-    return DuckDbStore(Path(target).expanduser(), read_only=read_only)
+    return DuckDbStore(path, read_only=read_only)
+
+
+def _served(path: Path, *, read_only: bool) -> Store | None:
+    from latbase.db import endpoint  # noqa: PLC0415
+
+    if not endpoint.file_of(path).exists() or (found := endpoint.serving(path)) is None:
+        return None
+    from latbase.db.client import HttpStore  # noqa: PLC0415
+
+    verify = endpoint.trust(found.certificate)
+    return HttpStore(found.url, bearer=found.bearer, verify=verify, read_only=read_only)
+
+
+def _service(url: str, *, read_only: bool, token: str | None, certificate: Path | None) -> Store:
+    from latbase.db.client import HttpStore  # noqa: PLC0415
+
+    try:
+        verify = ssl.create_default_context(cafile=certificate) if certificate else True
+    except OSError as error:
+        raise InvalidInputError(f"{certificate} is no certificate to trust: {error}.") from error
+    return HttpStore(url, bearer=token, verify=verify, read_only=read_only)

@@ -1,0 +1,92 @@
+"""Who may do what: bearer tokens and roles, and where a service may listen."""
+
+import hmac
+import ipaddress
+import secrets
+from collections.abc import Callable
+from typing import Annotated
+
+from fastapi import Depends, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from latbase.db.duckdb_tokens import DuckDbTokens
+from latbase.db.tokens import Role
+from latbase.errors import InvalidInputError, StoreAccessError
+
+Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(HTTPBearer(auto_error=False))]
+
+
+class Gate:
+    """Tells the role of a request.
+
+    Attributes:
+        local_bearer: a secret of this run for the same user's commands on this machine; the
+            endpoint file hands it over.
+    """
+
+    def __init__(self, tokens: DuckDbTokens) -> None:
+        self.local_bearer = secrets.token_hex(32)
+        self._tokens = tokens
+
+    def role_of(self, bearer: str | None) -> Role:
+        """Return what the bearer may do. A service without tokens serves everyone who reaches it.
+
+        Raises:
+            StoreAccessError: the token is missing, wrong, revoked or expired.
+        """
+        if bearer is None:
+            if not self._tokens.all():
+                return Role.OPERATOR
+            raise StoreAccessError("This service asks for a token: send one with --token-file.")
+        if hmac.compare_digest(bearer.encode(), self.local_bearer.encode()):
+            return Role.OPERATOR
+        role = self._tokens.role_of(bearer)
+        if role is None:
+            raise StoreAccessError(
+                "The token is wrong, revoked or expired; ask the operator for another "
+                "(latbase token create)."
+            )
+        return role
+
+
+def needs(role: Role) -> Callable[[Request, HTTPAuthorizationCredentials | None], None]:
+    """Return the dependency of an operation that ``role`` may use."""
+
+    def check(request: Request, credentials: Credentials) -> None:
+        gate: Gate = request.app.state.gate
+        found = gate.role_of(credentials.credentials if credentials else None)
+        if not found.allows(role):
+            raise StoreAccessError(f"This needs a token of role {role}; yours is of role {found}.")
+
+    return check
+
+
+def check_exposure(host: str, *, tls: bool, tokens: bool, insecure: bool) -> None:
+    """Return if a service may listen on ``host``.
+
+    Args:
+        host: name or address to listen on.
+        tls: whether it has a certificate.
+        tokens: whether the store has any token, so that requests must carry one.
+        insecure: whether the user asked for the risk by name.
+
+    Raises:
+        InvalidInputError: others could read or write the store, or listen in.
+    """
+    if insecure or _is_loopback(host) or (tls and tokens):
+        return
+    missing = [
+        *([] if tokens else ["a token (latbase token create)"]),
+        *([] if tls else ["a certificate (--tls-cert and --tls-key)"]),
+    ]
+    raise InvalidInputError(
+        f"Listening on {host} lets other machines in, which needs {' and '.join(missing)}; "
+        "--insecure does without."
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
