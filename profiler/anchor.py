@@ -16,7 +16,7 @@ class Anchor:
 
     Attributes:
         subnet_id: the reference network.
-        level_ms: its drift-adjusted median.
+        level_ms: its drift-adjusted robust mean.
         error: relative standard error of that.
         at: when, seconds since 1970.
     """

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from latbase.profiler.protocol import FEWEST_ROUNDS
-from latbase.profiler.statistics import Floats, fit_drift, quantile, standard_error
+from latbase.profiler.statistics import fit_drift, quantile, standard_errors
 
 HORIZON_WINDOWS = 400
 """Drift windows that are fitted together; older ones no longer touch an active sub-network."""
@@ -69,7 +69,7 @@ class Estimate:
     """What is known of a sub-network: log(ms) at the session's median speed, and its error.
 
     Attributes:
-        level: drift-adjusted median of log(ms).
+        level: drift-adjusted robust mean of log(ms).
         error: its standard error within the session, relative.
         visits: visits it rests on.
     """
@@ -117,20 +117,15 @@ class Ledger:
         recent = self._horizon()
         subjects = {key: i for i, key in enumerate(dict.fromkeys(b.subject for b in recent))}
         windows = {key: i for i, key in enumerate(dict.fromkeys(b.window for b in recent))}
-        sizes = np.array([len(block.wall_ms) for block in recent])
+        sizes = [len(block.wall_ms) for block in recent]
         log_times = np.log([ms for block in recent for ms in block.wall_ms])
         subject = np.repeat([subjects[block.subject] for block in recent], sizes)
         window = np.repeat([windows[block.window] for block in recent], sizes)
-        levels, drift = fit_drift(log_times, subject, window)
-        residuals = log_times - levels[subject] - drift[window]
-        per_block: Floats = np.add.reduceat(residuals, np.cumsum(sizes) - sizes) / sizes
-        owner = np.array([subjects[block.subject] for block in recent])
+        fit = fit_drift(log_times, subject, window)
+        errors = standard_errors(fit, subject, np.repeat(np.arange(len(recent)), sizes))
+        visits = Counter(block.subject for block in recent)
         self._estimates = {
-            key: Estimate(
-                level=float(levels[i]),
-                error=standard_error(per_block[owner == i]),
-                visits=int(np.sum(owner == i)),
-            )
+            key: Estimate(level=float(fit.levels[i]), error=float(errors[i]), visits=visits[key])
             for key, i in subjects.items()
         }
 

@@ -21,7 +21,7 @@ GPU_TIME = "gpu_time_ms"
 PEAK_MEMORY = "peak_memory_bytes"
 ENERGY = "energy_mj"
 
-DRIFT_ADJUSTED = "drift-adjusted median"
+DRIFT_ADJUSTED = "drift-adjusted robust mean"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +57,7 @@ class Finding:
 
     @property
     def latency_ms(self) -> float:
-        """The drift-adjusted median on the scale of the anchor."""
+        """The drift-adjusted robust mean on the scale of the anchor."""
         return math.exp(self.estimate.level + self.shift)
 
     @property

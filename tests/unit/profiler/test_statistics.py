@@ -3,18 +3,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from latbase.profiler.statistics import fit_drift, grouped_median, quantile, standard_error
+from latbase.profiler.statistics import fit_drift, grouped_median, quantile, standard_errors
 
 
 @given(st.lists(st.tuples(st.integers(0, 4), st.floats(-1e6, 1e6)), min_size=1))
 def test_grouped_medians_are_medians(pairs: list[tuple[int, float]]):
-    groups = np.array([group for group, _ in pairs])
+    _, groups = np.unique([group for group, _ in pairs], return_inverse=True)
     values = np.array([value for _, value in pairs])
-    found = grouped_median(values, groups, 5)
-    for group in range(5):
-        own = values[groups == group]
-        expected = np.median(own) if own.size else np.nan
-        np.testing.assert_allclose(found[group], expected, rtol=1e-12)
+    expected = [np.median(values[groups == group]) for group in range(groups.max() + 1)]
+    np.testing.assert_allclose(grouped_median(values, groups), expected, rtol=1e-12)
 
 
 def session(seed: int = 0, noise: float = 0.01) -> tuple[np.ndarray, ...]:
@@ -30,7 +27,7 @@ def session(seed: int = 0, noise: float = 0.01) -> tuple[np.ndarray, ...]:
 
 def test_drift_and_bursts_are_removed():
     levels, log_times, subject, window = session()
-    fitted, _ = fit_drift(log_times, subject, window)
+    fitted = fit_drift(log_times, subject, window).levels
     error = (fitted - levels) - np.median(fitted - levels)
     assert np.abs(error).max() < 0.01
     raw = np.array([np.mean(log_times[subject == i]) for i in range(20)])
@@ -40,29 +37,45 @@ def test_drift_and_bursts_are_removed():
 @given(st.floats(-2, 2))
 def test_a_slower_host_shifts_all_levels_alike(offset: float):
     _, log_times, subject, window = session()
-    before, _ = fit_drift(log_times, subject, window)
-    after, _ = fit_drift(log_times + offset, subject, window)
+    before = fit_drift(log_times, subject, window).levels
+    after = fit_drift(log_times + offset, subject, window).levels
     np.testing.assert_allclose(after - before, offset, atol=1e-9)
 
 
 def test_drift_has_median_zero():
     _, log_times, subject, window = session()
-    _, drift = fit_drift(log_times, subject, window)
-    assert np.median(drift) == pytest.approx(0, abs=1e-9)
+    fit = fit_drift(log_times, subject, window)
+    assert np.median(fit.drift) == pytest.approx(0, abs=1e-9)
 
 
-def test_standard_error_is_honest_for_normal_noise():
+def test_standard_errors_are_honest_whether_visits_or_readings_vary():
+    """Readings of one visit share most of their noise: sixteen visits, not thirty-two readings."""
     rng = np.random.default_rng(1)
-    medians, errors = [], []
-    for _ in range(400):
-        visits = rng.normal(0, 0.02, 16)
-        medians.append(np.median(visits))
-        errors.append(standard_error(visits))
-    assert np.mean(errors) == pytest.approx(np.std(medians), rel=0.15)
+    subject = np.repeat(np.arange(8), 32)
+    visit = np.repeat(np.arange(8 * 16), 2)
+    window = np.tile(np.repeat(np.arange(16), 2), 8)
+    levels, errors = [], []
+    for _ in range(200):
+        shared = np.repeat(rng.normal(0, 0.02, 8 * 16), 2)
+        fit = fit_drift(shared + rng.normal(0, 0.002, shared.size), subject, window)
+        levels.append(fit.levels - fit.levels.mean())
+        errors.append(standard_errors(fit, subject, visit))
+    assert np.mean(errors) == pytest.approx(np.std(levels), rel=0.2)
 
 
 def test_one_visit_says_nothing_about_variation():
-    assert standard_error(np.array([0.1])) == np.inf
+    subject = np.array([0, 0, 1, 1, 1, 1])
+    fit = fit_drift(np.array([1.0, 1.1, 2.0, 2.1, 2.0, 2.2]), subject, np.array([0, 0, 0, 0, 1, 1]))
+    errors = standard_errors(fit, subject, np.array([0, 0, 1, 1, 2, 2]))
+    assert np.isinf(errors[0])
+    assert np.isfinite(errors[1])
+
+
+def test_readings_that_all_agree_have_no_error():
+    subject, window = np.repeat([0, 1], 4), np.tile([0, 1], 4)
+    fit = fit_drift(np.repeat([2.0, 3.0], 4), subject, window)
+    np.testing.assert_allclose(fit.levels, [2, 3])
+    assert np.max(standard_errors(fit, subject, np.arange(8))) < 1e-9
 
 
 def test_quantiles_grow_with_ignorance():
