@@ -123,6 +123,40 @@ def measured(
     )
 
 
+def validated(
+    store: Store,
+    supernet_id: str,
+    metric: str,
+    conditions_id: str,
+    *,
+    before: datetime | None = None,
+) -> pa.Table:
+    """Return ``subnet_id``, ``genotype`` and ``value`` of every sub-network validated alike.
+
+    Args:
+        store: where to look.
+        supernet_id: whose sub-networks.
+        metric: which value.
+        conditions_id: validated under these conditions.
+        before: leave out what was validated at or after this time.
+    """
+    return store.query(
+        """
+        SELECT subnet_id, genotype, value
+        FROM validation JOIN subnet USING (subnet_id)
+        WHERE supernet_id = $supernet AND metric = $metric AND conditions_id = $conditions
+          AND ($before IS NULL OR validated_at < $before)
+        ORDER BY subnet_id
+        """,
+        {
+            "supernet": supernet_id,
+            "metric": metric,
+            "conditions": conditions_id,
+            "before": before,
+        },
+    )
+
+
 def known_genotypes(store: Store, supernet_id: str) -> list[list[int]]:
     """Return the genotype of every sub-network of a supernet that the store knows."""
     found = store.query(

@@ -8,7 +8,7 @@ made by the measuring host.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Self
 
@@ -239,6 +239,44 @@ class Source(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Validation:
+    """One value of one sub-network that no hardware decides: validated, or a proxy.
+
+    Attributes:
+        metric: objective name with its unit; ``top1`` is in percent.
+        conditions: what the value depends on besides the sub-network: data set, weights, …
+        conditions_id: their hash; values are comparable where it agrees.
+    """
+
+    validation_id: str
+    subnet_id: str
+    metric: str
+    value: float
+    source: Source
+    conditions: Facts
+    conditions_id: str
+    validated_at: datetime
+
+    @classmethod
+    def of(
+        cls, *, subnet_id: str, metric: str, value: float, source: Source, conditions: Facts
+    ) -> Self:
+        """Make the record of a value that was found just now, with its content id."""
+        conditions_id = content_id("conditions", conditions)
+        key = {"subnet_id": subnet_id, "metric": metric, "conditions_id": conditions_id}
+        return cls(
+            validation_id=content_id("validation", key),
+            subnet_id=subnet_id,
+            metric=metric,
+            value=value,
+            source=source,
+            conditions=conditions,
+            conditions_id=conditions_id,
+            validated_at=datetime.now(UTC),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
     """One objective vector of one sub-network inside a search.
 
@@ -292,6 +330,7 @@ Record = (
     | Supernet
     | Subnet
     | Measurement
+    | Validation
     | Search
     | Evaluation
     | Predictor

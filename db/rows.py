@@ -46,6 +46,7 @@ TABLES = (
     Table(name="supernet", record=r.Supernet, key=("supernet_id",)),
     Table(name="subnet", record=r.Subnet, key=("subnet_id",)),
     Table(name="measurement", record=r.Measurement, key=("measurement_id",)),
+    Table(name="validation", record=r.Validation, key=("validation_id",)),
     Table(name="search", record=r.Search, key=("search_id",)),
     Table(name="evaluation", record=r.Evaluation, key=("search_id", "position")),
     Table(name="predictor", record=r.Predictor, key=("predictor_id",)),

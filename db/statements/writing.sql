@@ -26,6 +26,9 @@ INSERT OR IGNORE INTO supernet BY NAME SELECT * FROM incoming
 -- name: subnet
 INSERT OR IGNORE INTO subnet BY NAME SELECT * FROM incoming
 
+-- name: validation
+INSERT OR IGNORE INTO validation BY NAME SELECT * FROM incoming
+
 -- name: search
 INSERT OR REPLACE INTO search BY NAME SELECT * FROM incoming
 

@@ -42,10 +42,14 @@ def test_a_migration_that_fails_leaves_the_file_as_it_was(
 ) -> None:
     path = tmp_path / "latency.duckdb"
     connect(path).close()
-    broken = [*opening.migrations(), (2, "CREATE TABLE halfway (a INTEGER); SELECT nonsense")]
+    next_version = len(opening.migrations()) + 1
+    broken = [
+        *opening.migrations(),
+        (next_version, "CREATE TABLE halfway (a INTEGER); SELECT nonsense"),
+    ]
     with monkeypatch.context() as patched:
         patched.setattr(opening, "migrations", lambda: broken)
-        with pytest.raises(StoreVersionError, match="must be brought to 2"):
+        with pytest.raises(StoreVersionError, match=f"must be brought to {next_version}"):
             connect(path, read_only=True)
         with pytest.raises(Exception, match="nonsense"):
             connect(path)
