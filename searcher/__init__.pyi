@@ -4,8 +4,11 @@ from .knowledge import Known as Known
 from .objectives import Objective as Objective
 from .objectives import parse_objective as parse_objective
 from .objectives import parse_objectives as parse_objectives
+from .popdb import PopDB as PopDB
+from .popdb import constrain as constrain
 from .predictors.base import Predictor as Predictor
 from .predictors.base import Score as Score
+from .predictors.fitting import choose_probes as choose_probes
 from .predictors.fitting import fit_predictor as fit_predictor
 from .predictors.fitting import predictor_kinds as predictor_kinds
 from .search import Search as Search

@@ -1,11 +1,15 @@
 """The search inside a search: an evolutionary algorithm on predicted objectives."""
 
+from collections.abc import Callable, Mapping
+
 import numpy as np
+import numpy.typing as npt
 
 from latbase.searcher.algorithms import Algorithm, Setting, make_algorithm
 from latbase.searcher.evolution import FastNSGA2, survivors
 from latbase.searcher.knowledge import Genotypes, Values
-from latbase.searcher.objectives import Minimised
+from latbase.searcher.objectives import Minimised, Objective
+from latbase.searcher.predictors.base import Model
 from latbase.searcher.predictors.fitting import fit_predictor
 from latbase.searcher.problem import History, Problem
 
@@ -14,31 +18,62 @@ BLOCK = 512
 
 
 class Predicted:
-    """Objective vectors of sub-networks that were not evaluated."""
+    """Objective vectors of sub-networks that were not evaluated.
 
-    def __init__(self, problem: Problem, history: History, kind: str) -> None:
+    Args:
+        problem: objectives and exact functions.
+        models: by objective name, for every objective without an exact function.
+        features: turns genotypes into what the models take.
+        optimism: standard deviations by which every prediction is taken to be too pessimistic.
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        models: Mapping[str, Model],
+        features: Callable[[Genotypes], Values],
+        optimism: float = 0.0,
+    ) -> None:
         self._problem = problem
-        rows = history.complete
-        features = problem.space.features(history.genotypes[rows])
-        self._predictors = {
-            objective.name: fit_predictor(features, history.values[rows, column], kind)
-            for column, objective in enumerate(problem.objectives)
-            if objective.name not in problem.knowledge.exact
-        }
-
-    def values(self, genotypes: Genotypes) -> Values:
-        """Return float (n, m) for int8 (n, p), in the objectives' own units and senses."""
-        features = self._problem.space.features(genotypes)
-        exact = self._problem.knowledge.exact
-        columns = [
-            exact[name](genotypes) if name in exact else self._predictors[name].predict(features)[0]
-            for name in (objective.name for objective in self._problem.objectives)
-        ]
-        return np.column_stack(columns)
+        self._optimism = optimism
+        self._models = models
+        self._features = features
 
     def __call__(self, genotypes: Genotypes) -> Minimised:
         """Return the predicted outcome of int8 (n, p)."""
-        return self._problem.minimised(self.values(genotypes))
+        features = self._features(genotypes)
+        exact = self._problem.knowledge.exact
+        columns = [
+            exact[objective.name](genotypes)
+            if objective.name in exact
+            else self._value(objective, features)
+            for objective in self._problem.objectives
+        ]
+        return self._problem.minimised(np.column_stack(columns))
+
+    def _value(self, objective: Objective, features: Values) -> Values:
+        model = self._models[objective.name]
+        if not self._optimism:
+            return model.mean(features)
+        mean, spread = model.predict(features)
+        return mean + (spread if objective.maximize else -spread) * self._optimism
+
+
+def fitted(problem: Problem, history: History, kind: str) -> Predicted:
+    """Fit one model of ``kind`` per objective on the evaluations that succeeded.
+
+    Raises:
+        PredictorError: fewer than three evaluations succeeded.
+        UnknownNameError: there is no such kind.
+    """
+    rows = history.complete
+    features = problem.space.features(history.genotypes[rows])
+    models = {
+        objective.name: fit_predictor(features, history.values[rows, column], kind).model
+        for column, objective in enumerate(problem.objectives)
+        if objective.name not in problem.knowledge.exact
+    }
+    return Predicted(problem, models, problem.space.features)
 
 
 def inner_search(
@@ -49,24 +84,26 @@ def inner_search(
     visited, outcomes = [], []
     for _ in range(generations):
         genotypes = method.ask()
+        if not len(genotypes):
+            break
         outcome = predicted(genotypes)
         method.tell(genotypes, outcome)
         visited.append(genotypes)
         outcomes.append(outcome)
-    return np.vstack(visited), Minimised(
-        points=np.vstack([outcome.points for outcome in outcomes]),
-        violation=np.concatenate([outcome.violation for outcome in outcomes]),
-    )
+    return np.vstack(visited), Minimised.stacked(outcomes)
 
 
-def best_unseen(genotypes: Genotypes, outcome: Minimised, history: History, size: int) -> Genotypes:
-    """Return the ``size`` best distinct genotypes that were never evaluated, best first."""
+def best_unseen(
+    genotypes: Genotypes, outcome: Minimised, history: History, size: int
+) -> npt.NDArray[np.intp]:
+    """Return the positions of the ``size`` best distinct genotypes never evaluated, best first."""
     unique = np.sort(np.unique(genotypes, axis=0, return_index=True)[1])
     rows = unique[~history.contains(genotypes[unique])]
-    while len(rows) > max(BLOCK, 2 * size):
-        blocks = np.array_split(rows, -(-len(rows) // max(BLOCK, 2 * size)))
-        rows = np.concatenate([block[survivors(outcome.rows(block), size)] for block in blocks])
-    return genotypes[rows[survivors(outcome.rows(rows), size)]]
+    block = max(BLOCK, 2 * size)
+    while len(rows) > block:
+        parts = np.array_split(rows, -(-len(rows) // block))
+        rows = np.concatenate([part[survivors(outcome.rows(part), size)] for part in parts])
+    return rows[survivors(outcome.rows(rows), size)]
 
 
 def _inner_algorithm(name: str, setting: Setting) -> Algorithm:

@@ -30,6 +30,11 @@ class Known:
     genotypes: Genotypes
     values: Values
 
+    @classmethod
+    def nothing(cls, parameters: int) -> "Known":
+        """Return no values, of a space with that many parameters."""
+        return cls(genotypes=np.empty((0, parameters), dtype=np.int8), values=np.empty(0))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Knowledge:

@@ -102,6 +102,14 @@ class Minimised:
         on_front[on_front] = pareto.non_dominated(self.points[on_front])
         return on_front
 
+    @classmethod
+    def stacked(cls, parts: "Sequence[Minimised]") -> "Minimised":
+        """Put outcomes one after the other."""
+        return cls(
+            points=np.vstack([part.points for part in parts]),
+            violation=np.concatenate([part.violation for part in parts]),
+        )
+
     def rows(self, chosen: npt.NDArray[np.bool_] | npt.NDArray[np.intp]) -> "Minimised":
         """Return the chosen rows, given as a mask or as positions."""
         return Minimised(points=self.points[chosen], violation=self.violation[chosen])

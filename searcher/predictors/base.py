@@ -1,5 +1,6 @@
 """What a predictor is, how it is judged, and the checks that every kind shares."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -27,6 +28,9 @@ class Score(NamedTuple):
 
 class Model(Protocol):
     """A fitted regression."""
+
+    def mean(self, features: Features, /) -> Values:
+        """Return the expected value alone, float (n,): what inner searches call."""
 
     def predict(self, features: Features, /) -> tuple[Values, Values]:
         """Return mean and spread (standard deviation of the truth about it), float (n,) each."""
@@ -76,6 +80,13 @@ def score(predicted: Values, true: Values) -> Score:
     measurable = true != 0
     error = np.abs(predicted[measurable] / true[measurable] - 1.0)
     return Score(tau, float(100.0 * error.mean()) if error.size else float("nan"))
+
+
+def halves(fit: Callable[[Features, Values], Model], features: Features, y: Values) -> float:
+    """Return the standard deviation of errors on each half of the rows, fitted on the other."""
+    odd = np.arange(len(y)) % 2 == 1
+    errors = [fit(features[mask], y[mask]).mean(features[~mask]) - y[~mask] for mask in (odd, ~odd)]
+    return float(np.concatenate(errors).std())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,26 +1,57 @@
 """Fit a predictor: by kind, or the kind that cross-validation likes best."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import cast
 
 import numpy as np
+import numpy.typing as npt
 
 from latbase.errors import PredictorError
 from latbase.searcher.knowledge import Source
 from latbase.searcher.naming import resolve
-from latbase.searcher.predictors.base import Features, Model, Predictor, Values
+from latbase.searcher.predictors import transfer
+from latbase.searcher.predictors.base import (
+    Features,
+    Model,
+    Predictor,
+    Scaling,
+    Score,
+    Values,
+    score,
+)
+from latbase.searcher.predictors.gaussian_process import thinned
 from latbase.searcher.threads import one_thread
 
 KINDS = {
     "ridge": "latbase.searcher.predictors.ridge:fit",
-    "gp": "latbase.searcher.predictors.gaussian_process:fit",
+    "svr": "latbase.searcher.predictors.support_vectors:fit",
+    "gp": "latbase.searcher.predictors.warped:fit",
+    "boosting": "latbase.searcher.predictors.learners:fit_boosting",
+    "mlp": "latbase.searcher.predictors.learners:fit_perceptron",
+    "table": "latbase.searcher.predictors.lookup_table:fit",
 }
 """Import paths of the fitting functions by kind."""
+
+COMPARED = ("gp", "svr", "ridge", "table")
+"""Kinds that ``auto`` compares; boosting and perceptrons took seconds and never won."""
 
 LEAST_ROWS = 3
 """Fewer rows than this say nothing about an error."""
 
+FOLDS = 5
+"""Parts of a cross-validation."""
+
+COMPARED_ROWS = 400
+"""Rows on which kinds are compared; more take longer and change no choice."""
+
+MARGIN = 0.03
+"""Share of the candidates at either end that probes leave out."""
+
 AUTO = "auto"
+
+TRANSFER = "transfer"
+
+Fit = Callable[[Features, Values], Model]
 
 
 def predictor_kinds() -> tuple[str, ...]:
@@ -38,24 +69,83 @@ def fit_predictor(
         y: float (n,), the metric in its own unit.
         kind: one of :func:`predictor_kinds`, ``module:function``, or ``auto`` to choose by
             cross-validation.
-        sources: predictors of the same metric on other configurations, to transfer from.
+        sources: predictors of the same metric on other configurations and the same features. They
+            are used where cross-validation says they help.
 
     Raises:
         PredictorError: fewer than three rows, shapes that disagree or values that are not finite.
         UnknownNameError: there is no such kind.
     """
     features, y = _checked(features, y)
-    del sources
-    chosen = "ridge" if kind == AUTO else kind
+    fits = {name: _fitting(name) for name in (COMPARED if kind == AUTO else (kind,))}
+    if sources:
+        fits[TRANSFER] = lambda x, values: transfer.fit(x, values, sources)
     with one_thread():
-        model = fit_kind(chosen, features, y)
-    return Predictor(kind=chosen, model=model, width=features.shape[1], n_train=len(y))
+        return _best(fits, features, y)
+
+
+def choose_probes(
+    features: Features, n: int, sources: Sequence[Source] = ()
+) -> npt.NDArray[np.intp]:
+    """Choose which candidates to measure first on a new configuration: evenly by expected size.
+
+    Even steps from small to large determine how sources combine; extremes of single features,
+    which an optimal design would take, are where sources are least to be trusted.
+
+    Args:
+        features: float (k, f), the candidates.
+        n: how many to choose.
+        sources: predictors of other configurations; without any, quantities among the features
+            (costs, counts) say the size.
+
+    Returns:
+        Positions of the chosen candidates, int (min(n, k),), from small to large.
+    """
+    views = transfer.basis(sources, features) if sources else features
+    quantity = ~((views == 0) | (views == 1)).all(axis=0)
+    views = views[:, quantity] if quantity.any() else views
+    size = Scaling.of(views).apply(views).mean(axis=1)
+    steps = np.linspace(MARGIN, 1.0 - MARGIN, min(n, len(features))) * (len(features) - 1)
+    return np.argsort(size, kind="stable")[np.unique(np.round(steps).astype(np.intp))]
 
 
 def fit_kind(kind: str, features: Features, y: Values) -> Model:
     """Fit one kind on checked rows."""
-    fit = cast("Callable[[Features, Values], Model]", resolve("predictor", kind, KINDS))
-    return fit(features, y)
+    return _fitting(kind)(features, y)
+
+
+def _fitting(kind: str) -> Fit:
+    return cast("Fit", resolve("predictor", kind, KINDS))
+
+
+def _best(fits: Mapping[str, Fit], features: Features, y: Values) -> Predictor:
+    """Fit the kind with the least cross-validated absolute error on all rows."""
+    scores: dict[str, Score] = {}
+    errors = dict.fromkeys(fits, 0.0)
+    if len(fits) > 1:
+        rows = thinned(len(y), COMPARED_ROWS)
+        for kind, fit in fits.items():
+            held_out = cross_validated(fit, features[rows], y[rows])
+            errors[kind] = float(np.abs(held_out - y[rows]).mean())
+            scores[kind] = score(held_out, y[rows])
+    chosen = min(errors, key=errors.__getitem__)
+    return Predictor(
+        kind=chosen,
+        model=fits[chosen](features, y),
+        width=features.shape[1],
+        n_train=len(y),
+        scores=tuple(scores.items()),
+    )
+
+
+def cross_validated(fit: Fit, features: Features, y: Values) -> Values:
+    """Return predictions of every row by a model that did not see its fold, float (n,)."""
+    fold = np.random.default_rng(0).permutation(len(y)) % min(FOLDS, len(y))
+    predicted = np.empty(len(y))
+    for number in range(fold.max() + 1):
+        held_out = fold == number
+        predicted[held_out] = fit(features[~held_out], y[~held_out]).mean(features[held_out])
+    return predicted
 
 
 def _checked(features: Features, y: Values) -> tuple[Features, Values]:

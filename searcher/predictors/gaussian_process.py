@@ -1,10 +1,10 @@
-"""Gaussian process with linear and RBF kernels over two groups of features.
+"""Gaussian process with linear and RBF kernels over groups of features.
 
-Indicators (columns of zeros and ones) and quantities (costs, counts) each have a linear variance
-and a length of their own: the linear part carries what adds up over blocks, the RBF part what does
-not. Columns weigh by their correlation with the values. Hyper-parameters maximise marginal
-likelihood times a weak prior, so ten rows do not mislead them. Rows that all others contradict get
-more noise, since measured latencies have heavy right tails.
+Every group (indicators, sums, costs, …) has a linear variance and a length of its own: the linear
+part carries what adds up over blocks, the RBF part what does not. Columns weigh by their
+correlation with the values. Hyper-parameters maximise marginal likelihood times a weak prior, so
+ten rows do not mislead them. Rows that all others contradict get more noise, since measured
+latencies have heavy right tails.
 """
 
 from dataclasses import dataclass
@@ -14,6 +14,8 @@ import numpy.typing as npt
 from scipy import linalg, optimize
 
 from latbase.searcher.predictors.base import Features, Scaling, Values
+
+Groups = tuple[npt.NDArray[np.intp], ...]
 
 MEAN_VARIANCE = 10.0
 """Prior variance of the constant, in units of the variance of the values."""
@@ -50,7 +52,7 @@ class Inputs:
     Attributes:
         scaling: standardises the features.
         weights: float (f,), relevance of every standardised feature.
-        groups: positions of the indicators and of the quantities; a group may be missing.
+        groups: positions of each group among the standardised features, none empty.
     """
 
     scaling: Scaling
@@ -58,13 +60,15 @@ class Inputs:
     groups: tuple[npt.NDArray[np.intp], ...]
 
     @classmethod
-    def of(cls, features: Features, y: Values) -> "Inputs":
-        """Learn them from float (n, f) and (n,)."""
+    def of(cls, features: Features, y: Values, groups: Groups | None) -> "Inputs":
+        """Learn them from float (n, f) and (n,); without groups, indicators are set apart."""
         scaling = Scaling.of(features)
         x = scaling.apply(features)
-        kept = features[:, scaling.kept]
-        indicator = ((kept == 0) | (kept == 1)).all(axis=0)
-        groups = tuple(np.flatnonzero(mask) for mask in (indicator, ~indicator) if mask.any())
+        indicator = ((features == 0) | (features == 1)).all(axis=0)
+        given = groups or (np.flatnonzero(indicator), np.flatnonzero(~indicator))
+        place = np.cumsum(scaling.kept) - 1
+        kept = (place[group[scaling.kept[group]]] for group in given)
+        groups = tuple(group for group in kept if len(group))
         correlation = x.T @ (y - y.mean()) / (len(y) * (y.std() or 1.0))
         weights = np.sqrt(correlation**2 + 1.0 / len(y))
         for group in groups:
@@ -98,7 +102,7 @@ class Hyper:
     def centre(cls, groups: int) -> Values:
         """Return the logarithms at the centre of the prior, float (2 k + 2,)."""
         shared = np.repeat([LINEAR_VARIANCE, SHARPNESS], groups)
-        return np.log(np.append(shared, [RBF_VARIANCE, NOISE_VARIANCE]))
+        return np.asarray(np.log(np.append(shared, [RBF_VARIANCE, NOISE_VARIANCE])))
 
     @classmethod
     def of(cls, logarithms: Values) -> "Hyper":
@@ -156,17 +160,26 @@ class GaussianProcess:
         return cross @ self.dual * self.unit + self.centre, np.sqrt(variance) * self.unit
 
 
-def fit(features: Features, y: Values, start: Values | None = None) -> GaussianProcess:
+def fit(
+    features: Features,
+    y: Values,
+    groups: Groups | None = None,
+    start: Values | None = None,
+    *,
+    refine: bool = True,
+) -> GaussianProcess:
     """Fit on float (n, f) and (n,), n >= 3.
 
     Args:
         features: float (n, f).
         y: float (n,).
+        groups: columns of each group of features; None sets indicators apart from the rest.
         start: logarithms of hyper-parameters to begin from, those of a fit on fewer rows.
+        refine: whether to look for better ones than ``start``, at ten times the time.
     """
     chosen = thinned(len(y), MOST_ROWS)
     features, y = features[chosen], y[chosen]
-    inputs = Inputs.of(features, y)
+    inputs = Inputs.of(features, y, groups)
     x = inputs.apply(features)
     centre, unit = float(y.mean()), float(y.std()) or 1.0
     target = (y - centre) / unit
@@ -176,7 +189,8 @@ def fit(features: Features, y: Values, start: Values | None = None) -> GaussianP
     prior = Hyper.centre(len(x))
     logarithms = prior if start is None or len(start) != len(prior) else start
     for _ in range(ROBUST_ROUNDS):
-        logarithms = likelihood.maximised(logarithms, noise[rows])
+        if refine:
+            logarithms = likelihood.maximised(logarithms, noise[rows])
         dual, factor, errors, scatter = _solve(x, target, Hyper.of(logarithms), noise)
         heavier = np.maximum((errors / scatter / OUTLIER) ** 2, 1.0)
         if np.allclose(heavier, noise, rtol=0.1):

@@ -30,11 +30,15 @@ class Ridge:
     shrinkage: Values
     noise: float
 
+    def mean(self, features: Features, /) -> Values:
+        """Return the expected value, float (n,)."""
+        return self.scaling.apply(features) @ self.weights + self.intercept
+
     def predict(self, features: Features, /) -> tuple[Values, Values]:
         """Return mean and spread, float (n,) each."""
         x = self.scaling.apply(features)
         leverage = ((x @ self.axes) ** 2) @ self.shrinkage
-        return x @ self.weights + self.intercept, self.noise * np.sqrt(1.0 + leverage)
+        return self.mean(features), self.noise * np.sqrt(1.0 + leverage)
 
 
 def fit(features: Features, y: Values) -> Ridge:

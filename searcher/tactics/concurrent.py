@@ -2,7 +2,7 @@
 
 from latbase.searcher.algorithms import POPULATION, Setting
 from latbase.searcher.evolution import survivors
-from latbase.searcher.inner import Predicted, best_unseen, inner_search
+from latbase.searcher.inner import best_unseen, fitted, inner_search
 from latbase.searcher.knowledge import Genotypes
 from latbase.searcher.predictors.fitting import LEAST_ROWS
 from latbase.searcher.problem import History, Problem
@@ -37,6 +37,6 @@ class Concurrent:
             history=None,
             seed=int(self._draws.integers(2**31)),
         )
-        predicted = Predicted(self._problem, history, self._kind)
+        predicted = fitted(self._problem, history, self._kind)
         genotypes, outcome = inner_search(predicted, self._algorithm, setting, GENERATIONS)
-        return best_unseen(genotypes, outcome, history, self._population)
+        return genotypes[best_unseen(genotypes, outcome, history, self._population)]

@@ -9,9 +9,14 @@ from latbase.searcher.naming import resolve
 from latbase.searcher.problem import History, Problem
 
 TACTICS = {
+    "auto": "latbase.searcher.tactics.auto:Auto",
     "full": "latbase.searcher.tactics.full:Full",
     "warm_start": "latbase.searcher.tactics.full:warm_start",
     "concurrent": "latbase.searcher.tactics.concurrent:Concurrent",
+    "predictors_first": "latbase.searcher.tactics.predictors_first:PredictorsFirst",
+    "weaknas": "latbase.searcher.tactics.weaknas:WeakNAS",
+    "lanas": "latbase.searcher.tactics.lanas:LaNAS",
+    "seminas": "latbase.searcher.tactics.seminas:SemiNAS",
     "random": "latbase.searcher.tactics.random_search:RandomSearch",
 }
 """Import paths of the tactics by name."""

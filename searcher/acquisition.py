@@ -1,0 +1,64 @@
+"""Which candidates to evaluate next: pure functions of predicted outcomes."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from latbase.searcher import pareto
+from latbase.searcher.coding import Coding
+from latbase.searcher.knowledge import Genotypes
+from latbase.searcher.objectives import Minimised
+
+if TYPE_CHECKING:
+    from latbase.supernets import SearchSpace
+
+MARGIN = 0.1
+"""How far beyond the worst end of the front the reference lies, in extents of the front."""
+
+
+def graded(space: "SearchSpace", size: int, draws: np.random.Generator) -> Genotypes:
+    """Draw sub-networks from all small to all large, canonical, int8 (size, p).
+
+    Uniform draws all have nearly the mean size; these cover the range a front spans.
+    """
+    coding = Coding(space)
+    share = np.linspace(0.0, 1.0, size)[:, None]
+    return coding.decode(draws.binomial(coding.sizes - 1, share).astype(np.int8))
+
+
+def reference_point(outcome: Minimised) -> pareto.Points:
+    """Return a reference just beyond the worst values on the front of ``outcome``, float (k,)."""
+    front = outcome.points[outcome.front()]
+    if not len(front):
+        front = outcome.points[pareto.complete(outcome.points)]
+    worst, best = front.max(axis=0), front.min(axis=0)
+    extent = np.where(worst > best, worst - best, np.maximum(np.abs(worst), 1.0))
+    return np.asarray(worst + MARGIN * extent)
+
+
+def greedy_batch(candidates: Minimised, evaluated: Minimised, size: int) -> npt.NDArray[np.intp]:
+    """Choose candidates one by one, each for the hypervolume it adds to all before it.
+
+    Args:
+        candidates: predicted outcomes.
+        evaluated: outcomes of what was evaluated.
+        size: how many to choose at most.
+
+    Returns:
+        Positions of the chosen candidates; those that would add nothing are not chosen.
+    """
+    reference = reference_point(evaluated)
+    front = evaluated.points[evaluated.front()]
+    hopeful = np.flatnonzero(candidates.feasible)
+    chosen: list[int] = []
+    while len(chosen) < size and len(hopeful):
+        gains = pareto.improvements(candidates.points[hopeful], front, reference)
+        best = int(gains.argmax())
+        if gains[best] <= 0:
+            break
+        chosen.append(int(hopeful[best]))
+        front = np.vstack([front, candidates.points[chosen[-1]]])
+        hopeful = hopeful[gains > 0]
+        hopeful = hopeful[hopeful != chosen[-1]]
+    return np.array(chosen, dtype=np.intp)

@@ -1,0 +1,113 @@
+"""PopDB: learn from a search's history which values are worth keeping (§4.6 of the paper)."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from latbase.errors import SearchError
+from latbase.searcher.knowledge import Genotypes
+
+if TYPE_CHECKING:
+    from latbase.supernets import SearchSpace
+
+MIN_CLUSTER_SIZE = 50
+MIN_SAMPLES = 10
+THRESHOLD = 0.01
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PopDB:
+    """A space reduced to the values that populations keep.
+
+    Attributes:
+        space: the reduced space; genotypes stay interchangeable with the full one.
+        kept: by parameter name, the values that stay: what a store needs to rebuild ``space``.
+        frequencies: float (p, most values), share of each value among clustered sub-networks in
+            which its parameter is active.
+        clusters: number of clusters found.
+        noise: sub-networks in no cluster.
+        size_before: number of sub-networks of the full space.
+    """
+
+    space: "SearchSpace"
+    kept: dict[str, list[int | float | str]]
+    frequencies: npt.NDArray[np.float64]
+    clusters: int
+    noise: int
+    size_before: int
+
+
+def constrain(
+    space: "SearchSpace",
+    genotypes: Genotypes,
+    *,
+    min_cluster_size: int = MIN_CLUSTER_SIZE,
+    min_samples: int = MIN_SAMPLES,
+    threshold: float = THRESHOLD,
+) -> PopDB:
+    """Reduce ``space`` to the values frequent in the dense regions of a search's history.
+
+    Args:
+        space: the space the search ran in.
+        genotypes: int8 (n, p), everything it evaluated.
+        min_cluster_size: smallest cluster of HDBSCAN.
+        min_samples: neighbours that make a point dense.
+        threshold: least relative frequency of a value that stays, 0 to 1.
+
+    Raises:
+        SearchError: there are fewer sub-networks than a cluster needs, or they form no cluster.
+    """
+    if len(genotypes) < min_cluster_size:
+        raise SearchError(
+            f"PopDB needs a history of at least {min_cluster_size} sub-networks, "
+            f"found {len(genotypes)}: search longer, or lower min_cluster_size."
+        )
+    labels = _clusters(space.canonical(genotypes), min_cluster_size, min_samples)
+    clustered = space.canonical(genotypes)[labels >= 0]
+    if not len(clustered):
+        raise SearchError(
+            f"The {len(genotypes)} sub-networks form no cluster of {min_cluster_size}: "
+            "search longer, or lower min_cluster_size or min_samples."
+        )
+    frequencies = _frequencies(space, clustered)
+    kept = {
+        parameter.name: [
+            value for value, share in zip(parameter.values, row, strict=False) if share >= threshold
+        ]
+        for parameter, row in zip(space.parameters, frequencies, strict=True)
+    }
+    kept = {name: values for name, values in kept.items() if values}
+    return PopDB(
+        space=space.restrict(kept),
+        kept=kept,
+        frequencies=frequencies,
+        clusters=int(labels.max()) + 1,
+        noise=int((labels < 0).sum()),
+        size_before=space.size,
+    )
+
+
+def _clusters(
+    genotypes: Genotypes, min_cluster_size: int, min_samples: int
+) -> npt.NDArray[np.intp]:
+    """Return the cluster of each row, -1 for noise."""
+    from hdbscan import HDBSCAN  # noqa: PLC0415 - a second to load, for this alone
+
+    found = HDBSCAN(
+        min_cluster_size=min_cluster_size,
+        min_samples=min_samples,
+        allow_single_cluster=True,
+        core_dist_n_jobs=1,
+    ).fit_predict(genotypes.astype(np.float64))
+    return np.asarray(found, dtype=np.intp)
+
+
+def _frequencies(space: "SearchSpace", genotypes: Genotypes) -> npt.NDArray[np.float64]:
+    """Return the share of every value where its parameter is active, float (p, most values)."""
+    active = space.active(genotypes)
+    most = max(len(parameter.values) for parameter in space.parameters)
+    chosen = genotypes[:, :, None] == np.arange(most)
+    counts = (chosen & active[:, :, None]).sum(axis=0)
+    return np.asarray(counts / np.maximum(active.sum(axis=0), 1)[:, None])

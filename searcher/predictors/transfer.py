@@ -1,0 +1,127 @@
+"""Predict a new configuration from predictors of others: ten measurements instead of thousands.
+
+A non-negative combination of the others' predictions (similar devices get weight, dissimilar ones
+none) has the least absolute relative error: a disturbed row cannot pull it away. From thirty
+rows on a Gaussian process may learn what the combination misses, if that lowers its error.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import optimize
+
+from latbase.searcher.knowledge import Source
+from latbase.searcher.predictors import gaussian_process
+from latbase.searcher.predictors.base import Features, Values
+from latbase.searcher.predictors.gaussian_process import GaussianProcess, Groups
+
+RESIDUAL_ROWS = 30
+"""Fewer rows than this cannot say what a combination of sources misses."""
+
+ROUNDS = 15
+"""Reweightings on the way from least squares to least absolute errors."""
+
+SHRINKAGE = 1e-3
+"""Penalty on squared weights: among sources that agree, share the weight."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Combination:
+    """A weighted sum of source predictions.
+
+    Attributes:
+        weights: float (k,), none negative.
+        spread: robust standard deviation of the relative error.
+    """
+
+    weights: Values
+    spread: float
+
+    def __call__(self, basis: Features) -> Values:
+        """Combine source predictions, float (n, k)."""
+        return np.asarray(basis @ self.weights)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transfer:
+    """A combination of sources, and a process of what it misses.
+
+    Attributes:
+        sources: predictors of other configurations.
+        combination: how they combine.
+        residual: Gaussian process of the error, None where there are too few rows.
+        left_out: float (n,), predictions of the training rows, by the process from all others.
+    """
+
+    sources: tuple[Source, ...]
+    combination: Combination
+    residual: GaussianProcess | None
+    left_out: Values
+
+    def mean(self, features: Features, /) -> Values:
+        """Return the expected value, float (n,)."""
+        combined = self.combination(basis(self.sources, features))
+        return combined if self.residual is None else combined + self.residual.mean(features)
+
+    def predict(self, features: Features, /) -> tuple[Values, Values]:
+        """Return mean and spread, float (n,) each."""
+        combined = self.combination(basis(self.sources, features))
+        if self.residual is None:
+            return combined, np.abs(combined) * self.combination.spread
+        correction, spread = self.residual.predict(features)
+        return combined + correction, spread
+
+
+def fit(
+    features: Features,
+    y: Values,
+    sources: Sequence[Source],
+    groups: Groups | None = None,
+    start: Transfer | None = None,
+) -> Transfer:
+    """Fit on float (n, f) and (n,), n >= 3, with at least one source of the same features.
+
+    Args:
+        features: float (n, f).
+        y: float (n,).
+        sources: predictors of other configurations.
+        groups: columns of each group of features.
+        start: an earlier fit on almost as many rows, whose hyper-parameters are kept.
+    """
+    known = basis(sources, features)
+    combination = combine(known, y)
+    combined = combination(known)
+    residual, left_out = None, combined
+    if len(y) >= RESIDUAL_ROWS:
+        before = start.residual.logarithms if start and start.residual else None
+        process = gaussian_process.fit(
+            features, y - combined, groups, before, refine=before is None
+        )
+        corrected = combined + process.left_out
+        if np.abs(y - corrected).mean() < np.abs(y - combined).mean():
+            residual, left_out = process, corrected
+    return Transfer(
+        sources=tuple(sources), combination=combination, residual=residual, left_out=left_out
+    )
+
+
+def basis(sources: Sequence[Source], features: Features) -> Features:
+    """Return what every source predicts, float (n, k)."""
+    return np.column_stack([source.predict(features)[0] for source in sources])
+
+
+def combine(known: Features, y: Values) -> Combination:
+    """Fit a combination of float (n, k) to (n,), least in absolute relative error."""
+    unit = np.median(np.abs(known), axis=0) / np.median(np.abs(y))
+    scale = np.abs(y) + 1e-9 * np.abs(y).max()
+    design, target = known / scale[:, None], y / scale
+    penalty, nothing = np.diag(np.sqrt(SHRINKAGE) * unit), np.zeros(len(unit))
+    importance = np.ones(len(y))
+    for _ in range(ROUNDS):
+        rows = np.vstack([design * importance[:, None], penalty])
+        weights = optimize.nnls(rows, np.append(target * importance, nothing))[0]
+        error = target - design @ weights
+        spread = 1.4826 * float(np.median(np.abs(error))) + 1e-6
+        importance = 1.0 / np.sqrt(np.maximum(np.abs(error) / spread, 0.5))
+    return Combination(weights=weights, spread=spread)

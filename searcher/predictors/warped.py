@@ -1,0 +1,83 @@
+"""Gaussian process on warped values: accuracy saturates towards a ceiling, latency towards a floor.
+
+In the logarithm of the distance to that limit, what blocks contribute adds up better, so fewer
+evaluations suffice. Leave-one-out error decides whether to warp, and which way.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from latbase.searcher.predictors import gaussian_process
+from latbase.searcher.predictors.base import Features, Values
+from latbase.searcher.predictors.gaussian_process import GaussianProcess, Groups
+
+HEADROOM = 0.3
+"""Distance of the limit from the nearest value, as a share of the range of the values."""
+
+CEILING, NONE, FLOOR = 1.0, 0.0, -1.0
+"""On which side of the values the limit is; 0 for a process on the values as they are."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WarpedProcess:
+    """A Gaussian process of the logarithm of the distance to a limit.
+
+    Attributes:
+        process: the process on the warped values.
+        side: one of :data:`CEILING`, :data:`NONE`, :data:`FLOOR`.
+        limit: the value never reached; unused without warping.
+    """
+
+    process: GaussianProcess
+    side: float
+    limit: float
+
+    def mean(self, features: Features, /) -> Values:
+        """Return the expected value (of a warped one: the median), float (n,)."""
+        return self._unwarp(self.process.mean(features))
+
+    def predict(self, features: Features, /) -> tuple[Values, Values]:
+        """Return mean and spread, float (n,) each."""
+        centre, spread = self.process.predict(features)
+        mean = self._unwarp(centre)
+        return mean, spread if self.side == NONE else spread * np.abs(self.limit - mean)
+
+    @property
+    def left_out(self) -> Values:
+        """Predictions of each training row from all others, float (n,)."""
+        return self._unwarp(self.process.left_out)
+
+    def _unwarp(self, warped: Values) -> Values:
+        if self.side == NONE:
+            return warped
+        return self.limit - self.side * np.exp(-self.side * warped)
+
+
+def fit(
+    features: Features,
+    y: Values,
+    groups: Groups | None = None,
+    start: WarpedProcess | None = None,
+) -> WarpedProcess:
+    """Fit on float (n, f) and (n,), n >= 3.
+
+    Args:
+        features: float (n, f).
+        y: float (n,).
+        groups: columns of each group of features.
+        start: an earlier fit on almost as many rows, whose warping and hyper-parameters are kept.
+    """
+    if start is not None:
+        return _fit(features, y, groups, start.side, start.process.logarithms)
+    fits = [_fit(features, y, groups, side, None) for side in (NONE, CEILING, FLOOR)]
+    return min(fits, key=lambda fitted: float(((fitted.left_out - y) ** 2).mean()))
+
+
+def _fit(
+    features: Features, y: Values, groups: Groups | None, side: float, start: Values | None
+) -> WarpedProcess:
+    limit = (y.max() if side == CEILING else y.min()) + side * HEADROOM * np.ptp(y)
+    target = y if side == NONE else -side * np.log(np.maximum(side * (limit - y), 1e-12))
+    process = gaussian_process.fit(features, target, groups, start, refine=start is None)
+    return WarpedProcess(process=process, side=side, limit=float(limit))
