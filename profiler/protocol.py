@@ -71,7 +71,12 @@ class ProtocolSettings:
     max_rounds: int
     interval_percent: float
     time_cap_s: float
-    window: int = 16
+    window: int = 32
+
+    @property
+    def admitted_per_round(self) -> int:
+        """Sub-networks that begin in one round: the window is full before the first may end."""
+        return math.ceil(self.window / self.min_rounds)
 
     def __post_init__(self) -> None:
         if not FEWEST_ROUNDS <= self.min_rounds <= self.max_rounds:
@@ -167,16 +172,15 @@ class Rota:
     def __bool__(self) -> bool:
         return bool(self._waiting or self._active)
 
-    def admit(self) -> str | None:
-        """Begin the next key if there is room; None otherwise.
+    def admit(self, most: int) -> None:
+        """Begin at most ``most`` of the waiting keys, as far as there is room.
 
-        Call it once a round: sub-networks that begin in different rounds also end in different
-        ones, so that each shares rounds with many others, which ties the whole session together.
+        Called once a round with a small number: sub-networks that begin in different rounds also
+        end in different ones, so that each shares rounds with many others, which ties the whole
+        session together.
         """
-        if not self._waiting or len(self._active) >= self._window:
-            return None
-        self._active.append(self._waiting.pop())
-        return self._active[-1]
+        room = min(most, self._window - len(self._active), len(self._waiting))
+        self._active += [self._waiting.pop() for _ in range(room)]
 
     def retire(self, key: str) -> None:
         """End the visits of ``key``."""

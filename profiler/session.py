@@ -205,7 +205,7 @@ class Session:
 
     def _round(self, rota: Rota) -> list[Result]:
         """Visit every active sub-network and the reference once; return who ended and how."""
-        rota.admit()
+        rota.admit(self._settings.admitted_per_round)
         results: list[Result] = []
         for key in rota.order([REFERENCE]):
             try:

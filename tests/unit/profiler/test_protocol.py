@@ -85,7 +85,7 @@ def run(rota: Rota, rounds_each: int) -> list[list[str]]:
     seen: dict[str, int] = {}
     history = []
     while rota:
-        rota.admit()
+        rota.admit(1)
         order = rota.order(["reference"])
         history.append(order)
         for key in tuple(rota.active):
@@ -121,5 +121,13 @@ def test_sub_networks_that_share_no_round_are_tied_by_others():
 
 
 def test_an_empty_rota_is_over():
-    assert not Rota([], window=4, seed=0)
-    assert Rota([], window=4, seed=0).admit() is None
+    rota = Rota([], window=4, seed=0)
+    rota.admit(3)
+    assert not rota
+
+
+def test_no_more_begin_than_have_room():
+    rota = Rota("abcdef", window=4, seed=0)
+    for expected in (["a", "b", "c"], ["a", "b", "c", "d"]):
+        rota.admit(3)
+        assert rota.active == expected
