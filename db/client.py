@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import timedelta
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -13,12 +14,12 @@ import httpx
 import pyarrow as pa
 from pydantic import TypeAdapter
 
-from latbase.db import rows, wire
+from latbase.db import copying, rows, wire
 from latbase.db.jobs import LEASE_S, Job, JobRequest, JobStatus
 from latbase.db.records import Record
 from latbase.db.store import Parameters
 from latbase.db.tokens import NewToken, Role, Token
-from latbase.errors import StoreError, StoreUnreachableError, StoreVersionError
+from latbase.errors import InvalidInputError, StoreError, StoreUnreachableError, StoreVersionError
 
 CONNECT_S = 5.0
 """How long a service may take to accept a connection."""
@@ -107,6 +108,20 @@ class HttpStore:
             content=wire.encode_rows(batches),
             headers={"Content-Type": wire.ARROW},
         )
+
+    def backup(self, target: Path) -> None:
+        """See :meth:`Store.backup`."""
+        copying.refuse_occupied(target)
+        with self._translated(), self._client.stream("GET", "/v1/backup") as response:
+            if response.is_error:
+                response.read()
+                raise _refusal(response)
+            try:
+                with target.open("xb") as file:
+                    file.writelines(response.iter_bytes())
+            except OSError as error:
+                target.unlink(missing_ok=True)
+                raise InvalidInputError(f"{target} cannot be written: {error.strerror}.") from error
 
     def send(
         self,

@@ -12,7 +12,7 @@ from weakref import WeakValueDictionary
 import duckdb
 import pyarrow as pa
 
-from latbase.db import opening, rows, writing
+from latbase.db import copying, opening, rows, writing
 from latbase.db.clock import steady_clock
 from latbase.db.deadline import deadline
 from latbase.db.duckdb_jobs import DuckDbJobs
@@ -142,6 +142,16 @@ class DuckDbStore:
                     f"{self.description} could not be written: {error}. Nothing was written; "
                     "check the disk, then run the same again."
                 ) from error
+
+    def backup(self, target: Path) -> None:
+        """See :meth:`Store.backup`."""
+        if self.path is None:
+            raise StoreError("A store in memory has no file to back up; export it instead.")
+        copying.refuse_occupied(target)
+        # Without a writer nothing changes the file or its log; readers go on.
+        with self._writer.lock:
+            copying.copy_database(self.path, target)
+        DuckDbStore(target).close()
 
     def close(self) -> None:
         """Let go of the file."""

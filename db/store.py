@@ -82,6 +82,14 @@ class Store(Protocol):
         table's schema and distinct keys.
         """
 
+    def backup(self, target: Path) -> None:
+        """Write everything, as of one moment, to a new DuckDB file, while others read and write.
+
+        Raises:
+            InvalidInputError: ``target`` exists or cannot be written.
+            StoreError: the store cannot be read.
+        """
+
     def close(self) -> None:
         """Let go of the store; closing twice is harmless."""
 

@@ -6,12 +6,16 @@ need none. Errors come as JSON with the class of :mod:`latbase.errors` and its m
 
 import importlib.metadata
 import secrets
+import shutil
+import tempfile
+from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, StreamingResponse
+from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
@@ -184,6 +188,22 @@ def create_token(request: Request, body: models.CreateToken) -> models.CreatedTo
 def revoke_token(request: Request, token_id: str) -> Token:
     """End a token; for operators."""
     return _store(request).tokens.revoke(token_id)
+
+
+@_operating.get("/backup", response_class=FileResponse)
+def backup(request: Request) -> FileResponse:
+    """Give a copy of the database as of this moment; for operators."""
+    folder = Path(tempfile.mkdtemp(prefix="latbase-backup-"))
+    try:
+        _store(request).backup(folder / "backup.duckdb")
+    except BaseException:
+        shutil.rmtree(folder)
+        raise
+    return FileResponse(
+        folder / "backup.duckdb",
+        media_type="application/vnd.duckdb",
+        background=BackgroundTask(shutil.rmtree, folder),
+    )
 
 
 def _store(request: Request) -> DuckDbStore:

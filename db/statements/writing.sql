@@ -82,7 +82,7 @@ WITH batch AS (
 SELECT
     batch.*,
     best IS NOT NULL AND newest.measurement_id IS NULL AS is_first,
-    newest.measurement_id IS NOT NULL
+    best IS NOT NULL AND newest.measurement_id IS NOT NULL
     AND (best.stable, best.measured_at, best.measurement_id)
     > (newest.verdict = 'stable', newest.measured_at, newest.measurement_id) AS is_better
 FROM batch

@@ -131,6 +131,11 @@ class TestLatency:
         (row,) = store.query("FROM coverage").to_pylist()
         assert (row["subnets"], row["measurements"], row["disturbed"]) == (0, 1, 1)
 
+    def test_a_disturbed_one_does_not_displace_what_counts(self, store: Store) -> None:
+        store.write([*WORLD.base(), WORLD.measurement(value=1.0)])
+        store.write([WORLD.measurement(value=9.0, minutes=5, verdict="disturbed")])
+        assert latency(store)[WORLD.subnet(0).subnet_id] == (1.0, "stable")
+
     def test_other_metrics_do_not_mix_in(self, store: Store) -> None:
         store.write([*WORLD.base(), WORLD.measurement(value=5e6, metric="peak_memory_bytes")])
         assert latency(store) == {}
