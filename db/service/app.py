@@ -78,9 +78,9 @@ def create_app(store: DuckDbStore, limits: Limits | None = None) -> FastAPI:
     app.state.registry = CollectorRegistry()
     app.state.registry.register(metrics.Contents(store))
     app.include_router(_open)
-    app.include_router(_asking, prefix="/v1", responses=REFUSALS)
-    app.include_router(_measuring, prefix="/v1", responses=REFUSALS)
-    app.include_router(_operating, prefix="/v1", responses=REFUSALS)
+    app.include_router(_asking)
+    app.include_router(_measuring)
+    app.include_router(_operating)
     app.add_exception_handler(LatbaseError, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _unserved)
@@ -90,9 +90,9 @@ def create_app(store: DuckDbStore, limits: Limits | None = None) -> FastAPI:
 
 
 _open = APIRouter()
-_asking = APIRouter(dependencies=[SAME_VERSION, READER])
-_measuring = APIRouter(dependencies=[SAME_VERSION, HOST])
-_operating = APIRouter(dependencies=[SAME_VERSION, OPERATOR])
+_asking = APIRouter(prefix="/v1", responses=REFUSALS, dependencies=[SAME_VERSION, READER])
+_measuring = APIRouter(prefix="/v1", responses=REFUSALS, dependencies=[SAME_VERSION, HOST])
+_operating = APIRouter(prefix="/v1", responses=REFUSALS, dependencies=[SAME_VERSION, OPERATOR])
 
 
 @_open.get("/health")
