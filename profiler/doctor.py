@@ -116,18 +116,20 @@ def self_test(
     state_dir: Path,
     count: int = SUBNETS,
     settings: ProtocolSettings = SELF_TEST,
+    loads_as: str | None = None,
     on_progress: Callable[[int, int], None] | None = None,
     on_event: Callable[[str], None] | None = None,
 ) -> Repeatability:
     """Measure ``count`` sub-networks twice and compare.
 
     Args:
-        network: an installed supernet.
+        network: the supernet.
         configuration: of this host.
         fingerprint: of this host.
         state_dir: a directory inside it holds the test's own spool and scale, and goes with it.
         count: sub-networks.
         settings: of the protocol.
+        loads_as: as in :func:`latbase.profiler.measure`.
         on_progress: is told measurements done and to do.
         on_event: as in :func:`latbase.profiler.measure`.
 
@@ -152,6 +154,7 @@ def self_test(
                 fingerprint=fingerprint,
                 state_dir=Path(scratch),
                 protocol=settings,
+                loads_as=loads_as,
                 on_event=on_event,
             ):
                 if isinstance(result, Measured):

@@ -13,7 +13,7 @@ from latbase.profiler.statistics import fit_drift, quantile, standard_errors
 HORIZON_WINDOWS = 400
 """Drift windows that are fitted together; older ones no longer touch an active sub-network."""
 
-PROCESS_SD = 0.003
+PROCESS_SD = 0.004
 """Deviation of one sub-network's speed from process to process (where its memory came to lie),
 which no reading within one process can see. Part of every interval."""
 

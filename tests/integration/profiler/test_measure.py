@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from latbase.errors import DeviceError, InvalidInputError, MeasurementError
-from latbase.profiler import Failure, Measured, measure
+from latbase.profiler import Failure, Measured, doctor, measure
 from latbase.profiler import child as children
 from latbase.profiler.ledger import Block
 from latbase.profiler.spool import Spool
 
-from .conftest import FAST, Bench
+from .conftest import FAST, TOY, Bench
 
 pytestmark = pytest.mark.usefixtures("private_locks")
 
@@ -196,3 +196,22 @@ def test_two_sessions_take_turns(bench: Bench):
     list(first)
     waiter.join(60)
     assert not waiter.is_alive()
+
+
+def test_the_self_test_measures_everything_twice(bench: Bench):
+    bench.network.space = bench.network.space.restrict({"behaviour": ["ok"]})
+    progress: list[tuple[int, int]] = []
+    found = doctor.self_test(
+        bench.network,
+        bench.configuration(),
+        fingerprint=bench.fingerprint,
+        state_dir=bench.state_dir,
+        count=4,
+        settings=FAST,
+        loads_as=TOY,
+        on_progress=lambda done, total: progress.append((done, total)),
+    )
+    assert sum(found.verdicts.values()) == 8
+    assert -1 <= found.kendall_tau <= 1
+    assert progress[-1] == (8, 8)
+    assert not list(bench.state_dir.glob("self-test-*"))

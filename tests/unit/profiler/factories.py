@@ -1,8 +1,10 @@
 """Ledger entries and conditions with everything unremarkable unless told otherwise."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
+from latbase.db.records import Measurement
 from latbase.profiler.conditions import Conditions
 from latbase.profiler.ledger import Block
 
@@ -30,5 +32,26 @@ def block(**fields: Any) -> Block:
         gpu_ms=(),
         at=1000.0,
         energy_mj=None,
+    )
+    return replace(base, **fields)
+
+
+def measurement(**fields: Any) -> Measurement:
+    base = Measurement(
+        measurement_id="m",
+        subnet_id="a",
+        configuration_id="c",
+        environment_id="e",
+        host_id="h",
+        metric="latency_ms",
+        value=10.0,
+        interval=(9.9, 10.1),
+        statistic="drift-adjusted robust mean",
+        samples=(10.0,),
+        verdict="stable",
+        stopped_by="interval",
+        protocol={},
+        conditions={"started": {"scheduling": "real-time"}},
+        measured_at=datetime(2026, 1, 1, tzinfo=UTC),
     )
     return replace(base, **fields)
