@@ -20,12 +20,13 @@ def configurations(store: Store) -> pa.Table:
         """
         SELECT configuration_id, device, threads, batch_size, precision, engine, memory_format,
                input_size, hardware.facts ->> 'cpu_brand' AS cpu,
-               count(measurement_id) FILTER (metric = 'latency_ms') AS measurements,
-               count(DISTINCT measurement.host_id) AS hosts,
-               max(measured_at) AS newest_at
+               coalesce(sum(stable + unstable + disturbed), 0)::BIGINT AS measurements,
+               (SELECT count(*) FROM host WHERE host.hardware_id = configuration.hardware_id)
+                   AS hosts,
+               max(newest_at) AS newest_at
         FROM configuration
         LEFT JOIN hardware USING (hardware_id)
-        LEFT JOIN measurement USING (configuration_id)
+        LEFT JOIN (FROM tally WHERE metric = 'latency_ms') USING (configuration_id)
         GROUP BY ALL ORDER BY newest_at DESC NULLS LAST, configuration_id
         """
     )
@@ -57,7 +58,7 @@ def newest_values(
     """Return the newest undisturbed value per sub-network, where there is one."""
     found = store.query(
         "SELECT subnet_id, value FROM newest WHERE configuration_id = ? AND metric = ? "
-        "AND verdict <> 'disturbed' AND subnet_id IN (SELECT unnest(?::VARCHAR[]))",
+        "AND subnet_id IN (SELECT unnest(?::VARCHAR[]))",
         [configuration_id, metric, list(subnet_ids)],
     )
     return dict(zip(found["subnet_id"].to_pylist(), found["value"].to_pylist(), strict=True))
@@ -106,20 +107,32 @@ def measured(
         metric: which metric.
         before: leave out what was measured at or after this time.
     """
+    wanted: dict[str, object] = {
+        "supernet": supernet_id,
+        "configuration": configuration_id,
+        "metric": metric,
+    }
+    if before is None:
+        return store.query(
+            """
+            SELECT subnet_id, genotype, value
+            FROM newest JOIN subnet USING (subnet_id)
+            WHERE newest.supernet_id = $supernet AND configuration_id = $configuration
+              AND metric = $metric
+            ORDER BY subnet_id
+            """,
+            wanted,
+        )
     return store.query(
         """
-        SELECT subnet_id, any_value(genotype) AS genotype, arg_max(value, measured_at) AS value
+        SELECT subnet_id, any_value(genotype) AS genotype,
+               arg_max(value, (verdict = 'stable', measured_at, measurement_id)) AS value
         FROM measurement JOIN subnet USING (subnet_id)
         WHERE supernet_id = $supernet AND configuration_id = $configuration AND metric = $metric
-          AND verdict <> 'disturbed' AND ($before IS NULL OR measured_at < $before)
+          AND verdict <> 'disturbed' AND measured_at < $before
         GROUP BY subnet_id ORDER BY subnet_id
         """,
-        {
-            "supernet": supernet_id,
-            "configuration": configuration_id,
-            "metric": metric,
-            "before": before,
-        },
+        wanted | {"before": before},
     )
 
 

@@ -47,6 +47,7 @@ _CONDITIONS: Mapping[str, tuple[str, ...]] = {
         "configuration_id IN $configurations",
         "subnet_id IN (SELECT subnet_id FROM subnet WHERE supernet_id IN $supernets)",
     ),
+    "validation": ("subnet_id IN (SELECT subnet_id FROM subnet WHERE supernet_id IN $supernets)",),
     "search": (
         "supernet_id IN $supernets",
         "(configuration_id IS NULL OR configuration_id IN $configurations)",
