@@ -1,5 +1,6 @@
 """Run a search whose latencies are measured on this host."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from latbase.cli.here import Here
@@ -8,6 +9,7 @@ from latbase.db.networks import subnets_of, supernet_of
 from latbase.searcher import recipes, runner
 from latbase.searcher.evaluation import Evaluator, Measured, ValueSource, value_source
 from latbase.searcher.knowledge import Genotypes
+from latbase.searcher.validation import appraised
 
 if TYPE_CHECKING:
     from latbase.db.records import Configuration
@@ -35,8 +37,12 @@ def run_search(
             measure=measure,
         )
 
+    given = appraised(store, network, recipe.objectives)
+    recipe = replace(recipe, appraised={name: each.conditions_id for name, each in given.items()})
     # Unknown objectives are refused before anything is written.
-    evaluator = Evaluator([value_source(each, network, measured) for each in recipe.objectives])
+    evaluator = Evaluator(
+        [value_source(each, network, measured, given) for each in recipe.objectives]
+    )
     record, begun = recipes.open_record(store, network, recipe, new=new)
     if begun:
         note(f"Continuing the unfinished search {record.search_id[:8]}.")

@@ -5,8 +5,9 @@ store and hands what is missing to a ``measure`` callable (the command line pass
 here, or one that queues jobs for another host), then reads again.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -113,7 +114,10 @@ class Evaluator:
 
 
 def value_source(
-    objective: "Objective", supernet: "Supernet", measured: Callable[[str], ValueSource]
+    objective: "Objective",
+    supernet: "Supernet",
+    measured: Callable[[str], ValueSource],
+    given: Mapping[str, ValueSource] = MappingProxyType({}),
 ) -> ValueSource:
     """Choose where the values of ``objective`` come from.
 
@@ -121,15 +125,18 @@ def value_source(
         objective: what is wanted.
         supernet: whose sub-networks are evaluated.
         measured: makes the source of a measured metric from the metric's name.
+        given: by objective name, sources that come before all others.
 
     Raises:
         UnknownNameError: no source gives that objective for this supernet.
     """
+    if objective.name in given:
+        return given[objective.name]
     if objective.name in ANALYTIC:
         return Analytic(supernet=supernet, objective=objective.name)
     if objective.name == "top1":
         return PredictedTop1(supernet=supernet)
     if objective.name in METRICS:
         return measured(objective.name)
-    known = ", ".join((*ANALYTIC, "top1", *METRICS))
+    known = ", ".join(dict.fromkeys((*given, *ANALYTIC, "top1", "naswot", *METRICS)))
     raise UnknownNameError(f"There is no objective {objective.name!r}; latbase knows {known}.")

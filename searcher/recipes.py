@@ -3,7 +3,7 @@
 import dataclasses
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
@@ -19,6 +19,7 @@ from latbase.searcher.evaluation import ANALYTIC, METRICS
 from latbase.searcher.knowledge import Genotypes, Knowledge, Known, Values
 from latbase.searcher.objectives import Objective
 from latbase.searcher.search import Search
+from latbase.searcher.validation import known_values
 
 if TYPE_CHECKING:
     from latbase.db import Store
@@ -34,6 +35,7 @@ class Recipe:
         evaluations: when it is finished.
         algorithm: evolutionary algorithm inside the tactic.
         predictor: kind of predictor inside the tactic; None lets the tactic choose.
+        appraised: objectives whose values an appraiser gives, each with the id of its conditions.
     """
 
     objectives: tuple[Objective, ...]
@@ -43,6 +45,7 @@ class Recipe:
     evaluations: int
     algorithm: str = "nsga2"
     predictor: str | None = None
+    appraised: Mapping[str, str] = field(default_factory=dict)
 
     def options(self) -> dict[str, object]:
         """Return what the store keeps beside tactic, objectives and seed."""
@@ -50,6 +53,7 @@ class Recipe:
             "evaluations": self.evaluations,
             "algorithm": self.algorithm,
             "predictor": self.predictor,
+            "appraised": dict(self.appraised),
         }
 
 
@@ -92,19 +96,18 @@ def make_search(
     Only measurements older than the search count as knowledge: a resumed search must not learn from
     its own.
     """
-    known = {}
-    for objective in recipe.objectives:
-        if objective.name in METRICS and recipe.configuration_id is not None:
-            data = training_data(
-                store, network, recipe.configuration_id, objective.name, record.created_at
-            )
-            if len(data.values):
-                known[objective.name] = Known(genotypes=data.genotypes, values=data.values)
+    known = {
+        objective.name: values
+        for objective in recipe.objectives
+        if len((values := _known(store, network, recipe, objective.name, record)).values)
+    }
     exact: dict[str, Callable[[Genotypes], Values]] = {
         name: partial(_cost, network, column) for column, name in enumerate(ANALYTIC)
     }
     if network.top1_predictor is not None:
         exact["top1"] = network.predicted_top1
+    for name in recipe.appraised:  # their values take time, or are truer than a predictor's
+        exact.pop(name, None)
     return Search(
         network.space,
         recipe.objectives,
@@ -114,6 +117,19 @@ def make_search(
         predictor=recipe.predictor,
         knowledge=Knowledge(known=known, exact=exact),
     )
+
+
+def _known(
+    store: "Store", network: "Supernet", recipe: Recipe, objective: str, record: SearchRecord
+) -> Known:
+    """Return the values of one objective that were in the store when the search was created."""
+    if objective in recipe.appraised:
+        conditions_id = recipe.appraised[objective]
+        return known_values(store, network, objective, conditions_id, record.created_at)
+    if objective in METRICS and recipe.configuration_id is not None:
+        data = training_data(store, network, recipe.configuration_id, objective, record.created_at)
+        return Known(genotypes=data.genotypes, values=data.values)
+    return Known(genotypes=np.empty((0, network.space.p), np.int8), values=np.empty(0))
 
 
 def _cost(network: "Supernet", column: int, genotypes: Genotypes) -> Values:

@@ -1,4 +1,6 @@
+from .accuracy.appraiser import Appraiser as Appraiser
 from .accuracy.predicted import Top1Predictor as Top1Predictor
+from .checking import check as check
 from .cost import Cost as Cost
 from .parameter import Parameter as Parameter
 from .registry import load as load

@@ -1,5 +1,6 @@
 """One elastic parameter of a supernet."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,6 +36,18 @@ class Parameter:
     aliases: tuple[tuple[Value, Value], ...] = ()
 
     def __post_init__(self) -> None:
+        given: object = self.values  # what a user's file says is not type-checked
+        if isinstance(given, str) or not isinstance(given, Sequence):
+            raise InvalidInputError(
+                f"Parameter {self.name} has the values {given!r}; give a tuple of them."
+            )
+        object.__setattr__(self, "values", tuple(given))
+        for value in given:
+            if not isinstance(value, Value) or value != value:  # noqa: PLR0124 - NaN
+                raise InvalidInputError(
+                    f"Parameter {self.name} has the value {value!r}; values are numbers or text. "
+                    "Give the choice a name, and look up in build what it stands for."
+                )
         if not 0 < len(set(self.values)) == len(self.values) <= _MOST_VALUES:
             raise InvalidInputError(
                 f"Parameter {self.name} has the values {self.values}; "

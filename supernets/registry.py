@@ -8,6 +8,8 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
 from latbase.errors import SupernetError, UnknownNameError
+from latbase.identity import content_id
+from latbase.supernets.own import OwnSupernet
 from latbase.supernets.supernet import Supernet
 
 GROUP = "latbase.supernets"
@@ -43,10 +45,15 @@ def load(name: str) -> Supernet:
 
 
 def _made(name: str, find: Callable[[], Callable[[], object]], advice: str) -> Supernet:
-    """Find the supernet's class or function, call it, and check what comes."""
+    """Find the supernet's class or function, call it, and check what comes.
+
+    Anything with ``parameters`` that is no :class:`Supernet` is a user's own.
+    """
     try:
         net = find()()
-    except UnknownNameError:
+        if not isinstance(net, Supernet) and hasattr(net, "parameters"):
+            net = OwnSupernet(net)
+    except (UnknownNameError, SupernetError):
         raise
     except Exception as error:
         raise SupernetError(
@@ -54,19 +61,20 @@ def _made(name: str, find: Callable[[], Callable[[], object]], advice: str) -> S
         ) from error
     if not isinstance(net, Supernet):
         raise SupernetError(
-            f"Supernet {name} gave a {type(net).__name__}; "
-            f"expected a latbase.supernets.Supernet. {advice}"
+            f"Supernet {name} gave a {type(net).__name__}; expected a class with parameters and "
+            f"build (see docs/own-supernet.md), or a latbase.supernets.Supernet. {advice}"
         )
     return net
 
 
 def _from_file(path: Path, attribute: str) -> Callable[[], object]:
     """Run the file as a module and return its ``attribute``."""
-    spec = importlib.util.spec_from_file_location(f"latbase_file_{path.stem}", path)
+    unique = content_id("file", {"path": str(path.resolve())})
+    spec = importlib.util.spec_from_file_location(f"latbase_file_{path.stem}_{unique}", path)
     if not path.is_file() or spec is None or spec.loader is None:
         raise UnknownNameError(f"There is no Python file {path}.")
     module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up
+    sys.modules[spec.name] = module  # dataclasses and inspect look their module up
     spec.loader.exec_module(module)
     if not hasattr(module, attribute):
         raise UnknownNameError(f"{path} defines no {attribute}.")

@@ -2,12 +2,14 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from latbase.errors import UnknownNameError
+from latbase.supernets.accuracy.appraiser import Appraiser
 from latbase.supernets.accuracy.predicted import Top1Predictor
 from latbase.supernets.cost import Cost
 from latbase.supernets.parameter import Genotypes
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
 Config = Mapping[str, object]
 """One sub-network as the supernet's own framework writes it."""
 
+NOTHING_TO_BUILD = 0
+"""``default_input_size`` of a space that only exists as recorded values."""
+
 
 class Supernet(ABC):
     """A weight-sharing network whose elastic parameters span a search space.
@@ -27,11 +32,13 @@ class Supernet(ABC):
         name: unique; part of the supernet's id.
         space: its sub-networks as genotypes.
         default_input_size: input side in pixels, or sequence length in tokens.
+        appraisers: by objective name, values that come with the supernet and take their time.
     """
 
     name: str
     space: SearchSpace
     default_input_size: int
+    appraisers: Mapping[str, Appraiser] = MappingProxyType({})
 
     @abstractmethod
     def build(self, config: Config) -> "torch.nn.Module":

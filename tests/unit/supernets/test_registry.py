@@ -83,7 +83,7 @@ def test_a_class_in_a_file_is_a_supernet(own_file: Path) -> None:
     ("attribute", "error", "message"),
     [
         ("Huge", UnknownNameError, "mine.py defines no Huge"),
-        ("NotOne", SupernetError, "gave a NotOne; expected a latbase.supernets.Supernet"),
+        ("NotOne", SupernetError, "gave a NotOne; expected a class with parameters"),
     ],
 )
 def test_a_wrong_class_in_a_file_is_refused(
