@@ -43,6 +43,7 @@ def run_search(
     evaluator = Evaluator(
         [value_source(each, network, measured, given) for each in recipe.objectives]
     )
+    store.write([here.fingerprint.hardware, configuration])  # the search names them
     record, begun = recipes.open_record(store, network, recipe, new=new)
     if begun:
         note(f"Continuing the unfinished search {record.search_id[:8]}.")
