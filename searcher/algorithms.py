@@ -35,6 +35,10 @@ OPERATOR_ETA = 3.0
 
 ALGORITHMS = {
     "nsga2": "latbase.searcher.algorithms:nsga2",
+    "unsga3": "latbase.searcher.algorithms:unsga3",
+    "rnsga2": "latbase.searcher.algorithms:rnsga2",
+    "agemoea": "latbase.searcher.algorithms:agemoea",
+    "mocmaes": "latbase.searcher.mo_cma_es:MOCMAES",
     "ga": "latbase.searcher.algorithms:genetic",
 }
 """Import paths of the algorithms by name."""
@@ -110,7 +114,11 @@ class PymooAlgorithm:
 
     def ask(self) -> Genotypes:
         """Return the next generation's new members."""
-        return self._coding.decode(_codes(self._method.ask()))
+        population = self._method.ask()
+        # pymoo gives up when mating finds nothing new.
+        if population is None:
+            return self._coding.decode(np.empty((0, len(self._coding.sizes)), dtype=np.int8))
+        return self._coding.decode(_codes(population))
 
     def tell(self, genotypes: Genotypes, outcome: Minimised) -> None:
         """Hand pymoo what was evaluated, which may be less than what it asked for."""
@@ -120,6 +128,18 @@ class PymooAlgorithm:
         if self._constrained:
             columns["G"] = outcome.violation[:, None]
         self._method.tell(infills=Population.new(**columns))
+
+
+class ReferenceSeeking(PymooAlgorithm):
+    """R-NSGA-II's reference points, set once the first population shows where good values lie."""
+
+    def tell(self, genotypes: Genotypes, outcome: Minimised) -> None:
+        """Aim at the ideal and, for each objective, at giving up half its range."""
+        if len(genotypes) and not self._method.is_initialized:
+            ideal, worst = outcome.points.min(axis=0), outcome.points.max(axis=0)
+            relaxed = ideal + 0.5 * np.diag(worst - ideal)
+            self._method.survival.ref_points = np.vstack([ideal, relaxed])
+        super().tell(genotypes, outcome)
 
 
 class Unseen(DuplicateElimination):  # type: ignore[misc] # pymoo is not typed
@@ -150,6 +170,32 @@ class Unseen(DuplicateElimination):  # type: ignore[misc] # pymoo is not typed
 def nsga2(setting: Setting) -> PymooMethod:
     """NSGA-II (Deb et al., 2002)."""
     return NSGA2(**_genetic(setting))
+
+
+def unsga3(setting: Setting) -> PymooMethod:
+    """U-NSGA-III (Seada and Deb, 2016) with one reference direction per member."""
+    from pymoo.algorithms.moo.unsga3 import UNSGA3  # noqa: PLC0415 - needed by this choice alone
+    from pymoo.util.ref_dirs import get_reference_directions  # noqa: PLC0415
+
+    directions = get_reference_directions(
+        "energy", setting.problem.width, setting.population, seed=setting.seed
+    )
+    return UNSGA3(directions, **_genetic(setting))
+
+
+def rnsga2(setting: Setting) -> "PymooAlgorithm":
+    """R-NSGA-II (Deb and Sundar, 2006), drawn to the ideal of the first population."""
+    from pymoo.algorithms.moo.rnsga2 import RNSGA2  # noqa: PLC0415 - needed by this choice alone
+
+    method = RNSGA2(ref_points=np.zeros((1, setting.problem.width)), **_genetic(setting))
+    return ReferenceSeeking(method, setting)
+
+
+def agemoea(setting: Setting) -> PymooMethod:
+    """AGE-MOEA (Panichella, 2019)."""
+    from pymoo.algorithms.moo.age import AGEMOEA  # noqa: PLC0415 - compiles for seconds
+
+    return AGEMOEA(**_genetic(setting))
 
 
 def genetic(setting: Setting) -> PymooMethod:

@@ -1,9 +1,9 @@
 """NSGA-II on arrays, for searches inside a search, where candidates cost microseconds.
 
 The same algorithm as pymoo's (Deb et al., 2002) with uniform crossover, a mutation that draws
-another value, and parents that are neighbours on the front: children of a small and a large sub-network are
-seldom good, and without them half the evaluations reach the same hypervolume. A generation is a
-handful of array operations, so predicting stays the main cost.
+another value, and parents that are neighbours on the front: children of a small and a large
+sub-network are seldom good, and with neighbours half the evaluations reach the same hypervolume.
+A generation is a handful of array operations, so predicting stays the main cost.
 """
 
 import numpy as np

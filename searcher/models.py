@@ -10,7 +10,7 @@ from latbase.searcher.predictors import ridge, transfer, warped
 from latbase.searcher.predictors.base import Features, Model
 from latbase.searcher.predictors.gaussian_process import thinned
 from latbase.searcher.predictors.ridge import Ridge
-from latbase.searcher.predictors.transfer import RESIDUAL_ROWS, Transfer
+from latbase.searcher.predictors.transfer import Transfer
 from latbase.searcher.predictors.warped import WarpedProcess
 from latbase.searcher.problem import Problem
 from latbase.searcher.representation import Representation
@@ -18,11 +18,14 @@ from latbase.searcher.representation import Representation
 REFIT_GROWTH = 1.2
 """Growth of the number of rows after which warping and hyper-parameters are chosen anew."""
 
-KNOWN_ROWS = 500
+KNOWN_ROWS = 400
 """Known values a model is fitted on besides the search's own; its time grows with their number."""
 
 DISTILLED_ROWS = 1000
 """Sub-networks on which a source is imitated by a linear model, which takes microseconds."""
+
+COMPARED_ROWS = 10
+"""Evaluations from which a model without sources may turn out better than one with."""
 
 LEAST_KNOWN = 50
 """Known values that make an objective predictable before its first evaluation."""
@@ -66,7 +69,7 @@ class ObjectiveModel:
         if not self._sources:
             return [warped.fit(x, target, self._groups)]
         transferred = transfer.fit(x, target, self._sources, self._groups)
-        if len(target) < RESIDUAL_ROWS:
+        if len(target) < COMPARED_ROWS:
             return [transferred]
         return [transferred, warped.fit(x, target, self._groups)]
 

@@ -62,7 +62,7 @@ def crowding(points: Points, fronts: Ranks | None = None) -> Points:
     """
     group = np.zeros(len(points), dtype=np.intp) if fronts is None else fronts
     distance = np.zeros(len(points))
-    for column in points.T:
+    for column in points.T if len(points) else ():
         order = np.lexsort((column, group))
         value, front = column[order], group[order]
         border = front[1:] != front[:-1]

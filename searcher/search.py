@@ -93,6 +93,10 @@ class Search:
                 f"{len(self.pending)} sub-networks asked before have no values yet (see pending): "
                 "tell them, as rows of NaN where the evaluation failed, then ask again."
             )
+        if len(self._history) >= self.problem.space.size:
+            raise SearchError(
+                f"All {self.problem.space.size} sub-networks of the space have been evaluated."
+            )
         with one_thread():
             proposed = self._history.fresh(self._tactic.ask(self._history))
         self._asked = proposed if len(proposed) else self._unseen()
@@ -184,10 +188,7 @@ class Search:
 
     def _unseen(self) -> Genotypes:
         """Draw what the tactic did not find: one more distinct draw than were evaluated has one."""
-        space = self.problem.space
-        if len(self._history) >= space.size:
-            raise SearchError(f"All {space.size} sub-networks of the space have been evaluated.")
-        drawn = space.sample(len(self._history) + 1, self.problem.seed)
+        drawn = self.problem.space.sample(len(self._history) + 1, self.problem.seed)
         return self._history.fresh(drawn)[:1]
 
     def _matched(self, genotypes: Genotypes, values: Values) -> tuple[Genotypes, Values]:

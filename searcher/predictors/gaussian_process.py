@@ -41,6 +41,9 @@ MOST_ROWS = 4000
 OUTLIER = 3.0
 """Leave-one-out errors beyond that many standard deviations mark a row as disturbed."""
 
+LEAST_DEFLATION = 0.1
+"""How much smaller than the fitted noise that of the median row may be taken to be."""
+
 ROBUST_ROUNDS = 3
 """Times the noise of disturbed rows is adapted."""
 
@@ -188,11 +191,14 @@ def fit(
     noise = np.ones(len(y))
     prior = Hyper.centre(len(x))
     logarithms = prior if start is None or len(start) != len(prior) else start
-    for _ in range(ROBUST_ROUNDS):
+    for _ in range(ROBUST_ROUNDS if refine else 2):
         if refine:
             logarithms = likelihood.maximised(logarithms, noise[rows])
         dual, factor, errors, scatter = _solve(x, target, Hyper.of(logarithms), noise)
-        heavier = np.maximum((errors / scatter / OUTLIER) ** 2, 1.0)
+        distance = np.abs(errors / scatter)
+        # Many outliers inflate the noise of all rows: the median row says how much.
+        distance /= np.clip(1.4826 * np.median(distance), LEAST_DEFLATION, 1.0)
+        heavier = np.maximum((distance / OUTLIER) ** 2, 1.0)
         if np.allclose(heavier, noise, rtol=0.1):
             break
         noise = heavier

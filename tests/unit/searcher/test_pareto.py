@@ -67,7 +67,7 @@ def test_hypervolume_counts_the_dominated_cells(points: Floats) -> None:
     assert pareto.hypervolume(points, reference) == slow_hypervolume(points, reference)
 
 
-@given(clouds(columns=(2, 3)), st.integers(0, 12))
+@given(clouds(columns=(2, 3), least=2), st.integers(0, 12))
 def test_improvement_is_the_difference_of_hypervolumes(points: Floats, cut: int) -> None:
     front, candidates = points[:cut], points[cut:]
     reference = np.full(points.shape[1], 5.0)

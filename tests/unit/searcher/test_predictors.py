@@ -1,0 +1,121 @@
+"""Predictors: every kind learns, transfer helps and is not fooled."""
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from scipy.optimize import check_grad
+
+from latbase.errors import PredictorError, UnknownNameError
+from latbase.searcher import choose_probes, fit_predictor, predictor_kinds
+from latbase.searcher.predictors import gaussian_process, ridge
+from latbase.supernets import SearchSpace
+from tests.unit.searcher.conftest import Evaluate
+
+Floats = npt.NDArray[np.float64]
+
+
+@pytest.fixture
+def rows(space: SearchSpace, evaluate: Evaluate) -> tuple[Floats, Floats]:
+    genotypes = space.sample(400, 3)
+    return space.features(genotypes), evaluate(genotypes)[:, 1]
+
+
+@pytest.mark.parametrize("kind", [*predictor_kinds(), "auto"])
+def test_every_kind_learns_an_additive_latency(kind: str, rows: tuple[Floats, Floats]) -> None:
+    features, y = rows
+    predictor = fit_predictor(features[:200], y[:200], kind=kind)
+    tau, mape_percent = predictor.score(features[200:], y[200:])
+    assert tau > 0.75
+    assert mape_percent < 6
+    mean, spread = predictor.predict(features[200:])
+    assert mean.shape == spread.shape == (200,)
+    assert (spread >= 0).all()
+
+
+def test_auto_names_its_choice_and_the_scores(rows: tuple[Floats, Floats]) -> None:
+    predictor = fit_predictor(rows[0][:60], rows[1][:60])
+    scores = dict(predictor.scores)
+    assert predictor.kind in scores
+    assert len(scores) > 2
+
+
+def test_ridge_is_the_leave_one_out_optimum(rows: tuple[Floats, Floats]) -> None:
+    features, y = rows[0][:30], rows[1][:30]
+    model = ridge.fit(features, y)
+    x = model.scaling.apply(features)
+    penalty = 1.0 / model.shrinkage[0]
+    direct = np.linalg.solve(
+        x.T @ x + (penalty - max(np.linalg.eigvalsh(x.T @ x)[0], 0.0)) * np.eye(x.shape[1]),
+        x.T @ (y - y.mean()),
+    )
+    np.testing.assert_allclose(model.weights, direct, atol=1e-6)
+
+
+def test_gaussian_process_gradient(rows: tuple[Floats, Floats]) -> None:
+    features, y = rows[0][:25], rows[1][:25]
+    inputs = gaussian_process.Inputs.of(features, y, None)
+    likelihood = gaussian_process._Likelihood(inputs.apply(features), (y - y.mean()) / y.std())
+    noise = np.linspace(1.0, 2.0, 25)
+    start = gaussian_process.Hyper.centre(len(inputs.groups)) + 0.1
+    error = check_grad(
+        lambda h: likelihood.loss(h, noise)[0], lambda h: likelihood.loss(h, noise)[1], start
+    )
+    assert error < 1e-3
+
+
+def test_gaussian_process_spread_covers_held_out_errors(rows: tuple[Floats, Floats]) -> None:
+    noisy = rows[1] + np.random.default_rng(0).normal(0, 0.5, 400)
+    predictor = fit_predictor(rows[0][:100], noisy[:100], kind="gp")
+    mean, spread = predictor.predict(rows[0][100:])
+    assert 0.8 < (np.abs(mean - noisy[100:]) < 2 * spread).mean() <= 1.0
+
+
+def test_a_heavy_tail_does_not_bend_the_process(rows: tuple[Floats, Floats]) -> None:
+    features, y = rows
+    disturbed = y[:100].copy()
+    disturbed[::12] *= 2.5
+    clean, dirty = (
+        fit_predictor(features[:100], values, kind="gp").score(features[100:], y[100:])
+        for values in (y[:100], disturbed)
+    )
+    assert dirty.mape_percent < clean.mape_percent + 6
+
+
+def test_ten_probes_and_similar_sources_are_enough(rows: tuple[Floats, Floats]) -> None:
+    features, y = rows
+    rng = np.random.default_rng(1)
+    sources = [
+        fit_predictor(features[:200], y[:200] * 4.0, kind="ridge"),
+        fit_predictor(features[:200], rng.permutation(y[:200]), kind="ridge"),
+    ]
+    probes = choose_probes(features[:200], 10, sources)
+    assert len(set(probes.tolist())) == 10
+    predictor = fit_predictor(features[probes], y[probes], sources=sources)
+    assert predictor.kind == "transfer"
+    assert predictor.score(features[200:], y[200:]).tau > 0.9
+
+
+def test_useless_sources_do_not_fool(rows: tuple[Floats, Floats]) -> None:
+    features, y = rows
+    shuffled = np.random.default_rng(1).permutation(y[:200])
+    source = fit_predictor(features[:200], shuffled, kind="ridge")
+    alone = fit_predictor(features[:80], y[:80])
+    fooled = fit_predictor(features[:80], y[:80], sources=[source])
+    assert (
+        fooled.score(features[200:], y[200:]).mape_percent
+        < 1.2 * alone.score(features[200:], y[200:]).mape_percent
+    )
+
+
+def test_misuse_is_named(rows: tuple[Floats, Floats]) -> None:
+    features, y = rows
+    with pytest.raises(PredictorError, match="at least 3"):
+        fit_predictor(features[:2], y[:2])
+    with pytest.raises(PredictorError, match=r"expected \(n, f\) and \(n,\)"):
+        fit_predictor(features, y[:5])
+    with pytest.raises(PredictorError, match="finite"):
+        fit_predictor(features, np.where(y > y[0], np.nan, y))
+    with pytest.raises(UnknownNameError, match="there are ridge"):
+        fit_predictor(features, y, kind="oracle")
+    with pytest.raises(PredictorError, match="this predictor takes"):
+        fit_predictor(features, y, kind="ridge").predict(features[:, :3])

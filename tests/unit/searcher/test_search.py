@@ -1,0 +1,236 @@
+"""The contract of ask and tell, on every tactic."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from latbase.errors import SearchError, UnknownNameError
+from latbase.searcher import Knowledge, Known, Objective, Search, algorithm_names, fit_predictor
+from latbase.searcher.tactics.registry import TACTICS
+from latbase.supernets import SearchSpace
+from tests.unit.searcher.conftest import Evaluate, drive
+
+COLD = [name for name in TACTICS if name != "warm_start"]
+
+
+@pytest.mark.parametrize("tactic", COLD)
+def test_nothing_is_asked_twice_and_seeds_decide(
+    tactic: str, space: SearchSpace, objectives: list[Objective], evaluate: Evaluate
+) -> None:
+    searches = [
+        drive(
+            Search(space, objectives, tactic, seed=seed, population=10, training=20), evaluate, 45
+        )
+        for seed in (3, 3, 4)
+    ]
+    genotypes = [search.evaluations[0] for search in searches]
+    np.testing.assert_array_equal(genotypes[0], space.canonical(genotypes[0]))
+    assert len(np.unique(genotypes[0], axis=0)) == len(genotypes[0])
+    np.testing.assert_array_equal(genotypes[0], genotypes[1])
+    assert genotypes[0].shape != genotypes[2].shape or (genotypes[0] != genotypes[2]).any()
+
+
+@pytest.mark.parametrize("tactic", COLD)
+def test_a_killed_search_resumes_to_the_same_end(
+    tactic: str, space: SearchSpace, objectives: list[Objective], evaluate: Evaluate
+) -> None:
+    def new() -> Search:
+        return Search(space, objectives, tactic, seed=1, population=8, training=16)
+
+    whole = drive(new(), evaluate, 40)
+    genotypes, values = whole.evaluations
+    resumed = new()
+    resumed.replay(genotypes[:19], values[:19])
+    if len(pending := resumed.pending):
+        resumed.tell(pending[::-1], evaluate(pending[::-1]))
+    drive(resumed, evaluate, 40)
+    np.testing.assert_array_equal(resumed.evaluations[0], genotypes)
+
+
+def test_replay_of_another_search_is_refused(
+    space: SearchSpace, objectives: list[Objective], evaluate: Evaluate
+) -> None:
+    other = drive(Search(space, objectives, seed=1), evaluate, 20)
+    with pytest.raises(SearchError, match="went another way"):
+        Search(space, objectives, "random", seed=2).replay(*other.evaluations)
+
+
+@pytest.mark.parametrize("algorithm", [name for name in algorithm_names() if name != "ga"])
+@pytest.mark.parametrize("tactic", ["full", "concurrent"])
+def test_every_algorithm_runs_inside_tactics(
+    tactic: str,
+    algorithm: str,
+    space: SearchSpace,
+    objectives: list[Objective],
+    evaluate: Evaluate,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("latbase.searcher.tactics.concurrent.GENERATIONS", 3)
+    search = Search(space, objectives, tactic, algorithm=algorithm, population=12)
+    assert len(drive(search, evaluate, 36).front()[0])
+
+
+def test_single_objective_under_a_constraint(space: SearchSpace, evaluate: Evaluate) -> None:
+    bounded = [
+        Objective("top1", maximize=True),
+        Objective("latency_ms", at_most=20, optimize=False),
+    ]
+    search = drive(Search(space, bounded, "full", algorithm="ga", population=20), evaluate, 100)
+    genotypes, values = search.front()
+    assert len(genotypes)
+    assert (values[:, 1] <= 20).all()
+
+
+def test_genetic_algorithm_refuses_two_objectives(
+    space: SearchSpace, objectives: list[Objective]
+) -> None:
+    with pytest.raises(SearchError, match="one objective"):
+        Search(space, objectives, "full", algorithm="ga").ask()
+
+
+def test_three_objectives(space: SearchSpace, evaluate: Evaluate) -> None:
+    three = [Objective("top1", maximize=True), Objective("latency_ms"), Objective("depth")]
+    depth = [i for i, q in enumerate(space.parameters) if q.name.startswith("d[")]
+    search = Search(space, three, seed=0)
+    for _ in range(4):
+        asked = search.ask()
+        search.tell(asked, np.column_stack([evaluate(asked), asked[:, depth].sum(axis=1)]))
+    assert len(search.front()[0]) > 1
+
+
+def test_contract_violations_are_named_and_change_nothing(
+    space: SearchSpace, objectives: list[Objective], evaluate: Evaluate
+) -> None:
+    search = Search(space, objectives, "random", population=4)
+    asked = search.ask()
+    with pytest.raises(SearchError, match="no values yet"):
+        search.ask()
+    with pytest.raises(SearchError, match="columns top1, latency_ms"):
+        search.tell(asked, evaluate(asked)[:, :1])
+    with pytest.raises(SearchError, match=r"expected \(k, 27\)"):
+        search.tell(asked[:, :3], evaluate(asked))
+    with pytest.raises(SearchError, match="must be finite"):
+        search.tell(asked, np.full((4, 2), np.inf))
+    with pytest.raises(SearchError, match="twice in one call"):
+        search.tell(asked[[0, 0]], evaluate(asked[[0, 0]]))
+    with pytest.raises(SearchError, match="not waiting for values"):
+        search.tell(space.largest(), evaluate(space.largest()))
+    search.tell(asked[:1], evaluate(asked[:1]))
+    with pytest.raises(SearchError, match="not waiting for values"):
+        search.tell(asked[:1], evaluate(asked[:1]))
+    assert len(search.evaluations[0]) == 1
+    assert len(search.pending) == 3
+
+
+def test_failed_evaluations_stay_off_the_front_and_are_not_asked_again(
+    space: SearchSpace, objectives: list[Objective], evaluate: Evaluate
+) -> None:
+    search = Search(space, objectives, seed=0)
+    for _ in range(6):
+        asked = search.ask()
+        values = evaluate(asked)
+        values[::2, 0] = np.nan
+        search.tell(asked, values)
+    assert not np.isnan(search.front()[1]).any()
+    genotypes = search.evaluations[0]
+    assert len(np.unique(genotypes, axis=0)) == len(genotypes)
+
+
+@pytest.mark.parametrize("tactic", COLD)
+def test_a_small_space_is_used_up_exactly(
+    tactic: str, small_space: SearchSpace, objectives: list[Objective]
+) -> None:
+    search = Search(small_space, objectives, tactic, population=5, training=5)
+    drive(search, lambda g: np.column_stack([g.sum(axis=1), g @ [3.0, 2.0, 1.0]]), 12)
+    with pytest.raises(SearchError, match="All 12 sub-networks"):
+        search.ask()
+
+
+def test_recorded_evaluations_are_not_asked(
+    small_space: SearchSpace, objectives: list[Objective]
+) -> None:
+    search = Search(small_space, objectives, "random", population=20)
+    known = small_space.sample(5, 1)
+    search.record(known, np.ones((5, 2)))
+    assert len(search.ask()) == 7
+
+
+def test_warm_start_begins_with_the_front(
+    space: SearchSpace, objectives: list[Objective], evaluate: Evaluate
+) -> None:
+    front, _ = drive(Search(space, objectives, seed=5), evaluate, 40).front()
+    warm = Search(space, objectives, "warm_start", knowledge=Knowledge(fronts=[front]))
+    asked = {row.tobytes() for row in warm.ask()}
+    assert {row.tobytes() for row in front} <= asked
+    with pytest.raises(SearchError, match="needs the front"):
+        Search(space, objectives, "warm_start")
+
+
+def test_knowledge_of_other_configurations_helps(
+    space: SearchSpace, objectives: list[Objective], evaluate: Evaluate
+) -> None:
+    genotypes = space.sample(200, 11)
+    values = evaluate(genotypes)
+    source = fit_predictor(space.features(genotypes), values[:, 1] * 3.0, kind="ridge")
+    known = Knowledge(
+        known={"top1": Known(genotypes=genotypes, values=values[:, 0])},
+        sources={"latency_ms": [source]},
+    )
+    reached = [
+        drive(Search(space, objectives, seed=2, knowledge=knowledge), evaluate, 25)
+        for knowledge in (Knowledge(), known)
+    ]
+    cold, warm = (_volume(search.front()[1]) for search in reached)
+    assert warm > cold
+
+
+def test_the_default_beats_evolution_and_random(
+    space: SearchSpace, objectives: list[Objective], evaluate: Evaluate
+) -> None:
+    volumes = {
+        tactic: _volume(drive(Search(space, objectives, tactic, seed=1), evaluate, 100).front()[1])
+        for tactic in ("auto", "full", "random")
+    }
+    assert volumes["auto"] > max(volumes["full"], volumes["random"])
+
+
+def test_unknown_names_list_the_known_ones(space: SearchSpace, objectives: list[Objective]) -> None:
+    with pytest.raises(UnknownNameError, match="no tactic 'best'; there are auto"):
+        Search(space, objectives, "best")
+    with pytest.raises(UnknownNameError, match="cannot be imported"):
+        Search(space, objectives, "no.such.module:Tactic")
+
+
+def test_same_search_whatever_the_hash_seed_and_threads() -> None:
+    script = (
+        "import hashlib, numpy as np, latbase.supernets, latbase.searcher as s\n"
+        "space = latbase.supernets.load('ofa_mbv3_d234_e346_k357_w1.0').space\n"
+        "o = [s.Objective('top1', maximize=True), s.Objective('latency_ms')]\n"
+        "search = s.Search(space, o, seed=3)\n"
+        "for _ in range(6):\n"
+        "    g = search.ask()\n"
+        "    f = space.features(g)\n"
+        "    search.tell(g, np.column_stack([np.log(f[:, -1]), f[:, :60].sum(axis=1) + 1e-9 * f[:, -1]]))\n"
+        "print(hashlib.sha256(search.evaluations[0].tobytes()).hexdigest())\n"
+    )
+    found = {
+        subprocess.run(
+            [sys.executable, "-c", script],
+            env={**os.environ, "PYTHONHASHSEED": seed, "OMP_NUM_THREADS": threads},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed, threads in (("1", "1"), ("2", "2"))
+    }
+    assert len(found) == 1
+
+
+def _volume(values: np.ndarray) -> float:
+    from latbase.searcher import pareto
+
+    points = np.column_stack([-values[:, 0], values[:, 1]])
+    return pareto.hypervolume(points, np.array([-69.0, 60.0]))
