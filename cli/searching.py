@@ -7,7 +7,7 @@ from latbase.cli.here import Here
 from latbase.cli.output import note, progress
 from latbase.db.networks import subnets_of, supernet_of
 from latbase.searcher import recipes, runner
-from latbase.searcher.evaluation import Evaluator, Measured, ValueSource, value_source
+from latbase.searcher.evaluation import METRICS, Evaluator, Measured, ValueSource, value_source
 from latbase.searcher.knowledge import Genotypes
 from latbase.searcher.validation import appraised
 
@@ -38,12 +38,18 @@ def run_search(
         )
 
     given = appraised(store, network, recipe.objectives)
-    recipe = replace(recipe, appraised={name: each.conditions_id for name, each in given.items()})
+    names = {objective.name for objective in recipe.objectives}
+    recipe = replace(
+        recipe,
+        appraised={name: each.conditions_id for name, each in given.items()},
+        configuration_id=recipe.configuration_id if names & {*METRICS} - {*given} else None,
+    )
     # Unknown objectives are refused before anything is written.
     evaluator = Evaluator(
         [value_source(each, network, measured, given) for each in recipe.objectives]
     )
-    store.write([here.fingerprint.hardware, configuration])  # the search names them
+    if recipe.configuration_id:
+        store.write([here.fingerprint.hardware, configuration])  # the search names them
     record, begun = recipes.open_record(store, network, recipe, new=new)
     if begun:
         note(f"Continuing the unfinished search {record.search_id[:8]}.")
