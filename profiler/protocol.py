@@ -89,13 +89,13 @@ class ProtocolSettings:
 
 
 QUICK = ProtocolSettings(
-    name="quick", min_rounds=4, max_rounds=8, interval_percent=2.0, time_cap_s=10.0
+    name="quick", min_rounds=4, max_rounds=8, interval_percent=3.0, time_cap_s=10.0
 )
 DEFAULT = ProtocolSettings(
-    name="default", min_rounds=10, max_rounds=25, interval_percent=0.8, time_cap_s=30.0
+    name="default", min_rounds=10, max_rounds=25, interval_percent=1.2, time_cap_s=30.0
 )
 THOROUGH = ProtocolSettings(
-    name="thorough", min_rounds=50, max_rounds=200, interval_percent=0.4, time_cap_s=300.0
+    name="thorough", min_rounds=50, max_rounds=200, interval_percent=0.8, time_cap_s=300.0
 )
 PRESETS = {preset.name: preset for preset in (QUICK, DEFAULT, THOROUGH)}
 

@@ -272,9 +272,12 @@ class Session:
         )
 
     def _half_width_percent(self, key: str) -> float:
+        reference = self._ledger.estimate(REFERENCE)
         anchor_error = self._anchor.error if self._anchor else 0.0
-        scale_error = math.hypot(self._ledger.estimate(REFERENCE).error, anchor_error)
-        return self._ledger.estimate(key).half_width_percent(scale_error)
+        offset = reference.level - math.log(self._anchor.level_ms) if self._anchor else 0.0
+        return self._ledger.estimate(key).half_width_percent(
+            scale_error=math.hypot(reference.error, anchor_error), offset=offset
+        )
 
     def _finish(self, key: str, rule: StopRule) -> Measured:
         anchor = self._anchored()

@@ -50,7 +50,7 @@ def test_intervals_cover_a_repetition():
     for seed in range(100):
         one, two = ledger(*rounds(seed, 16)), ledger(*rounds(seed + 1000, 16))
         ratios = [f.estimate("b").level - f.estimate("reference").level for f in (one, two)]
-        half = one.estimate("b").half_width_percent(one.estimate("reference").error)
+        half = one.estimate("b").half_width_percent(scale_error=one.estimate("reference").error)
         covered += abs(ratios[0] - ratios[1]) <= half / 100
     assert covered >= 90
 
@@ -72,6 +72,13 @@ def test_reading_time_adds_up():
 
 
 def test_half_widths_shrink_with_visits_but_not_to_nothing():
-    few, many = (Estimate(level=0, error=e, visits=v) for e, v in ((0.01, 4), (0.0, 1000)))
+    few, many = (Estimate(level=0, error=e, drift=0, visits=v) for e, v in ((0.01, 4), (0.0, 1000)))
     assert few.half_width_percent() > 4 > many.half_width_percent() > 0.5
     assert many.half_width_percent(scale_error=0.05) > 9
+
+
+def test_a_slowed_host_widens_intervals():
+    """Networks do not slow down alike, and nothing within the session shows by how much."""
+    calm, slow = (Estimate(level=0, error=0.001, drift=d, visits=50) for d in (0.0, 0.3))
+    assert slow.half_width_percent() > 4 * calm.half_width_percent()
+    assert slow.half_width_percent(offset=-0.3) == pytest.approx(calm.half_width_percent())

@@ -57,8 +57,8 @@ def test_fast_networks_run_several_times_per_reading():
     ("rounds", "half_width", "reading_s", "rule"),
     [
         (9, 0.1, 1, None),
-        (10, 0.8, 1, StopRule.INTERVAL),
-        (10, 0.81, 1, None),
+        (10, 1.2, 1, StopRule.INTERVAL),
+        (10, 1.21, 1, None),
         (25, 9.0, 1, StopRule.ROUNDS),
         (3, 9.0, 30, StopRule.TIME),
         (1, 9.0, 99, None),

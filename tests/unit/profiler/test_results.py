@@ -33,7 +33,7 @@ def finding(**fields: Any) -> Finding:
         identity=IDENTITY,
         blocks=[block(), block(at=1001.0, wall_ms=(17.0, 15.0), cpu_ms=(17.0, 15.0))],
         built=BUILT,
-        estimate=Estimate(level=0.0, error=0.01, visits=2),
+        estimate=Estimate(level=0.0, error=0.01, drift=0.0, visits=2),
         shift=2.0,
         half_width_percent=2.0,
         stopped_by=StopRule.INTERVAL,
