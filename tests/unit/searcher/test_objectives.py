@@ -30,7 +30,7 @@ def test_text_form(text: str, expected: Objective) -> None:
 
 @pytest.mark.parametrize("text", ["", "top1<20", "20<=top1", "top1<=lots", "best:top1"])
 def test_text_that_is_no_objective(text: str) -> None:
-    with pytest.raises(InvalidInputError, match="is no (objective|number)"):
+    with pytest.raises(InvalidInputError, match=r"is no (objective|number)"):
         parse_objective(text)
 
 

@@ -41,7 +41,7 @@ def slow_ranks(points: Floats) -> list[int]:
 def slow_hypervolume(points: Floats, reference: Floats) -> float:
     """Count unit cells: every coordinate is a whole number."""
     corners = np.indices([int(r) for r in reference]).reshape(len(reference), -1).T
-    covered = (points[None] <= corners[:, None]).all(axis=2).any(axis=1)
+    covered = np.any((points[None] <= corners[:, None]).all(axis=2), axis=1)
     return float(covered.sum())
 
 

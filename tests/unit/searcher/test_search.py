@@ -60,7 +60,7 @@ def test_replay_of_another_search_is_refused(
 
 @pytest.mark.parametrize("algorithm", [name for name in algorithm_names() if name != "ga"])
 @pytest.mark.parametrize("tactic", ["full", "concurrent"])
-def test_every_algorithm_runs_inside_tactics(
+def test_every_algorithm_runs_inside_tactics(  # noqa: PLR0917 - fixtures
     tactic: str,
     algorithm: str,
     space: SearchSpace,
@@ -213,7 +213,8 @@ def test_same_search_whatever_the_hash_seed_and_threads() -> None:
         "for _ in range(6):\n"
         "    g = search.ask()\n"
         "    f = space.features(g)\n"
-        "    search.tell(g, np.column_stack([np.log(f[:, -1]), f[:, :60].sum(axis=1) + 1e-9 * f[:, -1]]))\n"
+        "    latency = f[:, :60].sum(axis=1) + 1e-9 * f[:, -1]\n"
+        "    search.tell(g, np.column_stack([np.log(f[:, -1]), latency]))\n"
         "print(hashlib.sha256(search.evaluations[0].tobytes()).hexdigest())\n"
     )
     found = {
