@@ -4,7 +4,8 @@ The same sub-networks are measured in two passes, in different order and process
 and beside a neighbour that loads one core. The peer's protocol is DyNAS-T's: ten warm-up runs,
 then the mean of fifty timed with ``time.time``, one sub-network after the other.
 
-Run it alone on the machine: ``.venv/bin/python bench/measuring.py --minutes 20``.
+Run it alone on the machine: ``.venv/bin/python bench/measuring.py --minutes 20``. With ``--predict
+NETWORK --protocol thorough`` it instead scores a predictor fitted on this host's measurements.
 """
 
 import argparse
@@ -23,10 +24,11 @@ from pathlib import Path
 import numpy as np
 
 import latbase.supernets
+from latbase.db.networks import subnets_of
 from latbase.db.records import Configuration, Measurement, Subnet
-from latbase.db.records import Supernet as SupernetRecord
 from latbase.profiler import Fingerprint, Measured, doctor, fingerprint, measure
 from latbase.profiler.protocol import DEFAULT, PRESETS, ProtocolSettings
+from latbase.searcher import fit_predictor
 from latbase.supernets import Supernet
 
 NETWORK = "ofa_mbv3_d234_e346_k357_w1.0"
@@ -41,6 +43,8 @@ PEER_TAU_SETTINGS = (
     ),
 )
 """Cheap settings, to find what the peer's own repeatability costs here."""
+
+TRAINED, HELD_OUT = 200, 100
 
 PEER_SCRIPT = """
 import json, sys, time, torch, latbase.supernets
@@ -177,15 +181,10 @@ def ours(task: Task, host: str, settings: ProtocolSettings) -> tuple[Row, list[M
     return row, first + second
 
 
-def prepare(count: int, state_dir: Path) -> Task:
-    network = latbase.supernets.load(NETWORK)
+def prepare(name: str, count: int, state_dir: Path) -> Task:
+    network = latbase.supernets.load(name)
     host = fingerprint(state_dir)
-    genotypes = network.space.sample(count, SEED)
-    record = SupernetRecord.of(network.name, network.space.definition())
-    subnets = [
-        Subnet.of(record.supernet_id, tuple(int(v) for v in row), config)
-        for row, config in zip(genotypes, network.space.to_configs(genotypes), strict=True)
-    ]
+    subnets = subnets_of(network, network.space.sample(count, SEED))
     configuration = Configuration.of(hardware_id=host.hardware.hardware_id)
     return Task(
         network=network,
@@ -212,27 +211,42 @@ def building_share(found: Sequence[Measurement], seconds: float) -> float:
     return statistics.mean(float(str(value)) for value in built) / seconds
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--subnets", type=int, default=60)
-    parser.add_argument("--minutes", type=float, default=20.0, help="start nothing new after this")
-    asked = parser.parse_args()
-    deadline = time.monotonic() + 60 * asked.minutes
+def predict(name: str, settings: ProtocolSettings) -> None:
+    """Fit the default predictor on this host's own measurements and show its held-out scores."""
+    with tempfile.TemporaryDirectory(prefix="latbase-bench-") as scratch:
+        task = prepare(name, TRAINED + HELD_OUT, Path(scratch))
+        begin = time.monotonic()
+        found = {one.subnet_id: one.value for one in latbase_pass(task, task.subnets, settings)}
+        seconds = (time.monotonic() - begin) / len(task.subnets)
+    measured = [subnet for subnet in task.subnets if subnet.subnet_id in found]
+    genotypes = np.array([subnet.genotype for subnet in measured], np.int8)
+    features = task.network.space.features(genotypes)
+    values = np.array([found[subnet.subnet_id] for subnet in measured])
+    fitted = fit_predictor(features[:TRAINED], values[:TRAINED])
+    score = fitted.score(features[TRAINED:], values[TRAINED:])
+    print(
+        f"| {name} | {settings.name} | {TRAINED} | {fitted.kind} | {score.tau:.3f} "
+        f"| {score.mape:.2f} % | {seconds:.2f} |",
+        flush=True,
+    )
+
+
+def compare(count: int, deadline: float) -> None:
+    """Print the table of the two protocols, quiet and disturbed."""
     plan = [
         (host, settings)
         for settings in (DEFAULT, None, *PEER_TAU_SETTINGS, PRESETS["quick"], PRESETS["thorough"])
         for host in ("quiet", "one core loaded")
     ]
+    shares = []
     with tempfile.TemporaryDirectory(prefix="latbase-bench-") as scratch:
-        task = prepare(asked.subnets, Path(scratch))
-        print(f"{asked.subnets} random sub-networks of {NETWORK}, batch 1, one thread, two passes.")
-        print(
-            "| protocol | host | τ | median difference | interval | covered | s per sub-network |"
-        )
+        task = prepare(NETWORK, count, Path(scratch))
+        print(f"{count} sub-networks of {NETWORK}, batch 1, one thread, two passes.\n")
+        print("| protocol | host | τ | median difference | interval | covered | s each |")
         print("|---|---|---|---|---|---|---|")
         for host, settings in plan:
             if time.monotonic() > deadline:
-                print(f"\nStopped after {asked.minutes:g} minutes; the rest was not measured.")
+                print("\nOut of time; the rest was not measured.")
                 break
             with neighbour(present=host != "quiet"):
                 if settings is None:
@@ -240,9 +254,27 @@ def main() -> None:
                     continue
                 row, found = ours(task, host, settings)
                 show(row)
-                if settings is DEFAULT:
-                    share = f"{building_share(found, row.seconds):.1%}"
-        print(f"\nExtracting took {share} of the time of the default protocol.")
+                shares.append(f"{settings.name} {building_share(found, row.seconds):.1%}")
+    print(f"\nShare of the time that went into extracting: {', '.join(shares)}.")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--subnets", type=int, default=60)
+    parser.add_argument("--minutes", type=float, default=20.0, help="start nothing new after this")
+    parser.add_argument(
+        "--predict",
+        metavar="NETWORK",
+        help=f"instead: scores of a predictor fitted on {TRAINED} of {TRAINED + HELD_OUT}",
+    )
+    parser.add_argument("--protocol", choices=PRESETS, default=DEFAULT.name, help="for --predict")
+    asked = parser.parse_args()
+    if asked.predict is None:
+        compare(asked.subnets, time.monotonic() + 60 * asked.minutes)
+        return
+    print("| supernet | protocol | trained on | predictor | τ | MAPE | s each |")
+    print("|---|---|---|---|---|---|---|")
+    predict(asked.predict, PRESETS[asked.protocol])
 
 
 if __name__ == "__main__":

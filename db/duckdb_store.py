@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from latbase.db import copying, opening, rows, writing
 from latbase.db.clock import steady_clock
+from latbase.db.combining import Combiner
 from latbase.db.deadline import deadline
 from latbase.db.duckdb_jobs import DuckDbJobs
 from latbase.db.duckdb_tokens import DuckDbTokens
@@ -63,6 +64,7 @@ class DuckDbStore:
         self._writer = _Writer()
         if path is not None:
             self._writer = _WRITERS.setdefault(path.resolve(), self._writer)
+        self._writes = Combiner(self._write_together)
         now = steady_clock()
         self.jobs = DuckDbJobs(self, now)
         self.tokens = DuckDbTokens(self, now)
@@ -112,10 +114,13 @@ class DuckDbStore:
         """See :meth:`Store.write`."""
         self.write_rows(list(rows.batches(records)))
 
-    def write_rows(self, batches: Sequence[tuple[rows.Table, pa.Table]]) -> None:
+    def write_rows(self, batches: rows.Batches) -> None:
         """See :meth:`Store.write_rows`."""
+        self._writes.submit(batches)
+
+    def _write_together(self, writes: Sequence[rows.Batches]) -> None:
         with self.transaction() as cursor:
-            for table, batch in batches:
+            for table, batch in rows.united(writes):
                 writing.write_rows(cursor, table, batch)
 
     @contextmanager

@@ -56,6 +56,26 @@ TABLES = (
 BY_NAME: Mapping[str, Table] = {table.name: table for table in TABLES}
 
 
+Batches = Sequence[tuple[Table, pa.Table]]
+"""Rows by table."""
+
+
+def united(writes: Sequence[Batches]) -> Iterator[tuple[Table, pa.Table]]:
+    """Yield the rows of several writes as one; of rows with the same key the last one counts."""
+    for table in TABLES:
+        parts = [rows for write in writes for kind, rows in write if kind is table]
+        if len(parts) == 1:
+            yield table, parts[0]
+        elif parts:
+            yield table, _distinct(table, pa.concat_tables(parts))
+
+
+def _distinct(table: Table, rows: pa.Table) -> pa.Table:
+    keys = zip(*(rows[name].to_pylist() for name in table.key), strict=True)
+    last = {key: position for position, key in enumerate(keys)}
+    return rows if len(last) == rows.num_rows else rows.take(sorted(last.values()))
+
+
 def batches(records: Sequence[Record]) -> Iterator[tuple[Table, pa.Table]]:
     """Yield the rows of ``records`` by table; of records with the same key the last one counts.
 

@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import kendalltau
 
-from latbase.db.records import Configuration, Measurement, Subnet
-from latbase.db.records import Supernet as SupernetRecord
+from latbase.db.networks import subnets_of
+from latbase.db.records import Configuration, Measurement
 from latbase.errors import MeasurementError
 from latbase.profiler.conditions import Conditions, read_conditions
 from latbase.profiler.fingerprint import Fingerprint
@@ -136,12 +136,7 @@ def self_test(
     Raises:
         MeasurementError: nothing can be measured on this host.
     """
-    definition = SupernetRecord.of(network.name, network.space.definition())
-    genotypes = network.space.sample(count, SEED)
-    subnets = [
-        Subnet.of(definition.supernet_id, tuple(int(index) for index in row), config)
-        for row, config in zip(genotypes, network.space.to_configs(genotypes), strict=True)
-    ]
+    subnets = subnets_of(network, network.space.sample(count, SEED))
     passes: list[list[Measurement]] = []
     begin = time.monotonic()
     with tempfile.TemporaryDirectory(dir=state_dir, prefix="self-test-") as scratch:

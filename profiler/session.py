@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 import psutil
 
+from latbase.db.networks import subnets_of
 from latbase.db.records import Configuration, Facts, Measurement, Subnet
-from latbase.db.records import Supernet as SupernetRecord
 from latbase.errors import MeasurementError
 from latbase.profiler import protocol as rules
 from latbase.profiler.anchor import Anchor, read_anchor, write_anchor
@@ -365,11 +365,7 @@ class Session:
         return self._reference if key == REFERENCE else self._subnets[key]
 
     def _reference_subnet(self) -> Subnet:
-        space = self._network.space
-        genotype = space.sample(1, REFERENCE_SEED)
-        supernet = SupernetRecord.of(self._network.name, space.definition())
-        row = tuple(int(value) for value in genotype[0])
-        return Subnet.of(supernet.supernet_id, row, space.to_configs(genotype)[0])
+        return subnets_of(self._network, self._network.space.sample(1, REFERENCE_SEED))[0]
 
     def _worker_spec(self) -> WorkerSpec:
         wanted = self._configuration

@@ -88,7 +88,7 @@ class Network(nn.Module):
 
 
 def shared(network: nn.Module, weights: Weights) -> dict[str, torch.Tensor]:
-    """Cut what ``network`` needs out of the largest one's tensors: first channels, kernel centres."""
+    """Cut the tensors of ``network`` out of the largest one's: first channels, kernel centres."""
     cuts = {}
     for name, own in network.named_parameters():
         whole = weights[name]

@@ -11,7 +11,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "own-supernet.md"
 BLOCK = re.compile(r"^```(?P<language>\w+)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
-def blocks(language):
+def blocks(language: str) -> list[str]:
     return [found["text"] for found in BLOCK.finditer(PAGE.read_text()) if found[1] == language]
 
 

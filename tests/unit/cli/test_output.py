@@ -10,7 +10,7 @@ import click
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from latbase.cli.output import Output, json_out, output_options, show
 
@@ -30,7 +30,7 @@ def rows(output: Output) -> None:
     show(TABLE, output, title="Latencies")
 
 
-def run(*flags):
+def run(*flags: str) -> Result:
     result = CliRunner().invoke(rows, flags)
     assert result.exit_code == 0, result.output
     return result

@@ -1,6 +1,7 @@
 """A user's own class: what follows from it, and what is said when it is wrong."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,8 +16,8 @@ from latbase.supernets.own import OwnSupernet
 class Layers:
     """Right in every way; what follows are its mistaken children."""
 
-    parameters = {"width": (4, 8), "depth": (1, 2)}  # noqa: RUF012 - as a user writes it
-    input_shape = (3, 8, 8)
+    parameters: Any = {"width": (4, 8), "depth": (1, 2)}  # noqa: RUF012 - as a user writes it
+    input_shape: Any = (3, 8, 8)
 
     def build(self, config):
         torch.manual_seed(0)
@@ -76,7 +77,7 @@ def test_evaluations_are_labelled_and_depend_on_what_the_class_says():
     appraisers = OwnSupernet(Two()).appraisers
     assert appraisers["bytes"]({"width": 8, "depth": 1}) == 8
     assert appraisers["bytes"].label == "validated"
-    assert appraisers["top1"].conditions["evaluated_on"] == {"images": "test"}
+    assert dict(appraisers["top1"].conditions or {})["evaluated_on"] == {"images": "test"}
 
 
 def test_parameters_may_control_each_other():
