@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import click
 
+from latbase.db.records import ENGINES, MEMORY_FORMATS, PRECISIONS
+
 
 class IntegerList(click.ParamType[tuple[int, ...]]):
     """Positive integers separated by commas: ``1,2,4``."""
@@ -43,9 +45,14 @@ def measuring_options(command: Callable[..., None]) -> Callable[..., None]:
     """Add the options that say how to measure, handed over as ``measuring: Measuring``."""
 
     @click.option("--device", default="cpu", show_default=True, help="cpu or cuda:N.")
-    @click.option("--precision", default="fp32", show_default=True, help="fp32, bf16, fp16, int8.")
-    @click.option("--engine", default="eager", show_default=True, help="eager, torchscript, …")
-    @click.option("--memory-format", default="contiguous", show_default=True)
+    @click.option("--precision", type=click.Choice(PRECISIONS), default="fp32", show_default=True)
+    @click.option("--engine", type=click.Choice(ENGINES), default="eager", show_default=True)
+    @click.option(
+        "--memory-format",
+        type=click.Choice(MEMORY_FORMATS),
+        default="contiguous",
+        show_default=True,
+    )
     @click.option("--input-size", type=click.IntRange(1), help="Pixels or tokens.")
     @click.option(
         "--preset",

@@ -55,6 +55,11 @@ class Host:
     seen_at: datetime
 
 
+PRECISIONS = ("fp32", "bf16", "fp16", "int8")
+ENGINES = ("eager", "torchscript", "compile", "cudagraph", "onnxruntime", "openvino")
+MEMORY_FORMATS = ("contiguous", "channels_last")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Configuration:
     """The key under which latencies are comparable.
@@ -63,9 +68,9 @@ class Configuration:
         device: ``cpu``, or ``cuda`` (which card is part of the hardware facts).
         threads: intra-op threads of the measured process.
         batch_size: items per forward pass.
-        precision: ``fp32``, ``bf16``, ``fp16`` or ``int8``.
-        engine: ``eager``, ``torchscript``, ``compile``, ``cudagraph``, …
-        memory_format: ``contiguous`` or ``channels_last``.
+        precision: one of :data:`PRECISIONS`.
+        engine: one of :data:`ENGINES`.
+        memory_format: one of :data:`MEMORY_FORMATS`.
         input_size: input side in pixels, or sequence length in tokens.
     """
 

@@ -9,7 +9,9 @@ from typing import Any
 
 import torch
 
+from latbase.db.records import ENGINES, PRECISIONS
 from latbase.errors import InvalidInputError
+from latbase.profiler import runtimes
 
 Inputs = tuple[torch.Tensor, ...]
 Forward = Callable[..., Any]
@@ -19,7 +21,7 @@ MEMORY_FORMATS = {
     "contiguous": torch.contiguous_format,
     "channels_last": torch.channels_last,
 }
-ENGINES = ("eager", "torchscript", "compile", "cudagraph")
+RUNTIMES = {"onnxruntime": runtimes.onnxruntime, "openvino": runtimes.openvino}
 IMAGE_DIMENSIONS = 4
 
 
@@ -42,7 +44,7 @@ def convert(
     elif precision in DTYPES:
         dtype = DTYPES[precision]
     else:
-        raise _unknown("precision", precision, [*DTYPES, "int8"])
+        raise _unknown("precision", precision, PRECISIONS)
     form = MEMORY_FORMATS[layout]
     model = model.to(device=device, dtype=dtype, memory_format=form)  # type: ignore[call-overload]
     placed = [tuple(_placed(t, device, dtype, form) for t in one) for one in inputs]
@@ -68,7 +70,17 @@ def prepare(model: torch.nn.Module, inputs: Inputs, *, engine: str, device: str)
         if not device.startswith("cuda"):
             raise InvalidInputError("Engine cudagraph needs a CUDA device.")
         return torch.cuda.make_graphed_callables(model, inputs)
+    if engine in RUNTIMES:
+        if any(tensor.device.type != "cpu" or not _plain(tensor) for tensor in inputs):
+            raise InvalidInputError(
+                f"Engine {engine} runs on the CPU in fp32 with memory format contiguous."
+            )
+        return RUNTIMES[engine](model, inputs)
     raise _unknown("engine", engine, ENGINES)
+
+
+def _plain(tensor: torch.Tensor) -> bool:
+    return tensor.is_contiguous() and tensor.dtype in {torch.float32, torch.int64}
 
 
 def _placed(

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -24,6 +25,12 @@ class Latbase:
             "LATBASE_STATE_DIR": str(self.state),
             "XDG_CONFIG_HOME": str(folder),
         }
+
+    def copied(self, folder: Path) -> "Latbase":
+        """Return one with a copy of this store, to write to."""
+        copy = Latbase(folder)
+        shutil.copy(self.store, copy.store)
+        return copy
 
     def start(self, *args: str) -> subprocess.Popen[str]:
         """Start the command; its output is not read."""

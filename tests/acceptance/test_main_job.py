@@ -74,7 +74,8 @@ def test_a_predictor_is_scored_on_held_out_rows_and_kept(profiled):
 
 
 def test_a_search_measures_its_front_here(profiled, tmp_path):
-    members = profiled.json("search", SUPERNET, "--evaluations", "24", *SMALL)
+    latbase = profiled.copied(tmp_path)
+    members = latbase.json("search", SUPERNET, "--evaluations", "24", *SMALL)
     top1 = [member["values"]["top1"] for member in members]
     latency = [member["values"]["latency_ms"] for member in members]
     assert top1 == sorted(top1, reverse=True)
@@ -83,17 +84,17 @@ def test_a_search_measures_its_front_here(profiled, tmp_path):
         assert member["sources"] == {"top1": "predicted", "latency_ms": "measured"}
     stored = {
         row["subnet_id"]: row["latency_ms"]
-        for row in profiled.query("SELECT subnet_id, latency_ms FROM latency")
+        for row in latbase.query("SELECT subnet_id, latency_ms FROM latency")
     }
     assert [stored[member["subnet_id"]] for member in members] == latency
 
-    (search,) = profiled.json("searches")
+    (search,) = latbase.json("searches")
     assert (search["status"], search["evaluations"]) == ("finished", 24)
     assert search["on_front"] == len(members)
-    assert len(profiled.query("SELECT * FROM front")) == len(members)
+    assert len(latbase.query("SELECT * FROM front")) == len(members)
 
     picture, page = tmp_path / "front.png", tmp_path / "front.html"
-    text = profiled.run(
+    text = latbase.run(
         "front", search["search_id"][:8], "--png", str(picture), "--html", str(page)
     ).stdout
     assert "top1 (predicted)" in text

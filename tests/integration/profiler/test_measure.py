@@ -126,11 +126,18 @@ def test_an_unknown_mode_fails_with_the_known_ones(bench: Bench, fields: dict[st
         {"engine": "torchscript", "memory_format": "channels_last"},
         {"precision": "bf16"},
         {"precision": "int8"},
+        {"engine": "onnxruntime"},
+        {"engine": "openvino"},
     ],
 )
 def test_modes(bench: Bench, fields: dict[str, Any]):
     (result,) = measured(list(bench.measure(bench.subnet(), **fields)))
     assert result.measurements[0].value > 0
+
+
+def test_a_runtime_refuses_what_it_does_not_do(bench: Bench):
+    with pytest.raises(MeasurementError, match="in fp32 with memory format contiguous"):
+        list(bench.measure(bench.subnet(), engine="onnxruntime", memory_format="channels_last"))
 
 
 def test_a_second_session_keeps_the_scale_of_the_first(bench: Bench):
