@@ -104,3 +104,30 @@ def test_a_search_measures_its_front_here(profiled, tmp_path):
     assert members[0]["subnet_id"]
     assert "http://" not in html.split("<script")[0]
     assert "top1 (predicted)" in html
+
+
+EVALUATIONS = 150
+ANALYTIC = (
+    *("search", SUPERNET, "--objective", "top1", "--objective", "macs"),
+    *("--evaluations", str(EVALUATIONS)),
+)
+PATH = """
+    SELECT position, subnet_id, "values", on_front FROM evaluation ORDER BY position
+"""
+
+
+def test_a_killed_search_resumes_to_the_same_end(latbase, tmp_path):
+    killed = latbase.start(*ANALYTIC)
+    log = latbase.store.with_name("latency.duckdb.wal")
+    while not (log.exists() and log.stat().st_size > 30_000):
+        assert killed.poll() is None, "it finished before it was killed"
+        time.sleep(0.005)  # the log grows with every batch of evaluations
+    killed.kill()
+    killed.wait()
+    assert 0 < len(latbase.query("SELECT position FROM evaluation")) < EVALUATIONS
+    assert "Continuing the unfinished search" in latbase.run(*ANALYTIC).stderr
+
+    (tmp_path / "whole").mkdir()
+    whole = type(latbase)(tmp_path / "whole")
+    whole.run(*ANALYTIC)
+    assert latbase.query(PATH) == whole.query(PATH)
