@@ -24,6 +24,7 @@ def test_the_table_holds_the_real_commands(name):
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_shows_an_example(name):
     command = main.get_command(click.Context(main), name)
+    assert command is not None
     leaves = command.commands.values() if isinstance(command, click.Group) else [command]
     assert all("latbase" in (leaf.epilog or "") for leaf in leaves)
 
