@@ -2,31 +2,19 @@
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import duckdb
-import pyarrow as pa
 
 from latbase.db import rows, writing
 from latbase.db.clock import Clock
-from latbase.db.jobs import LEASE_S, MAX_LEASE_S, Job, JobRequest, JobStatus
+from latbase.db.jobs import LEASE_S, MAX_LEASE_S, Job, JobRequest, JobStatus, lease
 from latbase.db.sql import statements
-from latbase.errors import InvalidInputError, UnknownNameError
+from latbase.errors import UnknownNameError
 
 if TYPE_CHECKING:
     from latbase.db.duckdb_store import DuckDbStore
-
-_REQUESTS = pa.schema(
-    {
-        "job_id": pa.string(),
-        "subnet_id": pa.string(),
-        "configuration_id": pa.string(),
-        "search_id": pa.string(),
-        "priority": pa.int32(),
-        "max_attempts": pa.int32(),
-    }
-)
 
 
 class DuckDbJobs:
@@ -48,11 +36,7 @@ class DuckDbJobs:
 
     def enqueue(self, requests: Sequence[JobRequest]) -> int:
         """See :meth:`JobQueue.enqueue`."""
-        distinct = list({request.job_id: request for request in requests}.values())
-        batch = pa.table(
-            {name: [getattr(request, name) for request in distinct] for name in _REQUESTS.names},
-            schema=_REQUESTS,
-        )
+        batch = rows.requests(requests)
         with self._transaction() as cursor, writing.registered(cursor, "incoming", batch):
             writing.refuse_unknown(cursor, "job", ("subnet", "configuration", "search"))
             row = cursor.execute(_SQL["enqueue"], {"now": self._now()}).fetchone()
@@ -119,11 +103,7 @@ class DuckDbJobs:
         return self._store.transaction()
 
     def _until(self, lease_s: float) -> datetime:
-        if not 0 < lease_s <= MAX_LEASE_S:
-            raise InvalidInputError(
-                f"A lease lasts up to {MAX_LEASE_S:g} s; {lease_s:g} s was asked for."
-            )
-        return self._now() + timedelta(seconds=lease_s)
+        return self._now() + lease(lease_s)
 
 
 _SQL = statements("jobs")

@@ -1,6 +1,5 @@
 """A store on a DuckDB file, or in memory, inside this process."""
 
-import re
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,26 +11,14 @@ from weakref import WeakValueDictionary
 import duckdb
 import pyarrow as pa
 
-from latbase.db import copying, opening, rows, writing
+from latbase.db import copying, opening, rows, streaming, writing
 from latbase.db.clock import steady_clock
 from latbase.db.combining import Combiner
-from latbase.db.deadline import deadline
 from latbase.db.duckdb_jobs import DuckDbJobs
 from latbase.db.duckdb_tokens import DuckDbTokens
-from latbase.db.reading import refuse_unless_reading
 from latbase.db.records import Record
 from latbase.db.store import Parameters
-from latbase.errors import (
-    InvalidInputError,
-    QueryRefusedError,
-    QueryTimeoutError,
-    StoreError,
-)
-
-BATCH_ROWS = 10_000
-"""Rows of a result that are held at a time."""
-
-_DUCKDB_ERROR = re.compile(r"\w+ Error: ")
+from latbase.errors import InvalidInputError, StoreError
 
 _WRITERS: "WeakValueDictionary[Path, _Writer]" = WeakValueDictionary()
 """The writer of each open file: two stores of one process on the same file share it."""
@@ -84,7 +71,7 @@ class DuckDbStore:
     ) -> pa.Table:
         """See :meth:`Store.query`."""
         with self.stream(sql, parameters, timeout_s=timeout_s) as reader:
-            return _read(reader, max_rows)
+            return streaming.read(reader, max_rows)
 
     @contextmanager
     def stream(
@@ -99,16 +86,17 @@ class DuckDbStore:
 
         Setting ``cancelled`` ends it as a time-out would.
         """
-        with self.cursor() as cursor, deadline(timeout_s, cursor.interrupt, cancelled):
-            try:
-                refuse_unless_reading(cursor, sql)
-                cursor.execute("BEGIN TRANSACTION READ ONLY")
-                cursor.execute(sql, parameters)
-                yield cursor.to_arrow_reader(BATCH_ROWS)
-            except (duckdb.Error, OSError) as error:
-                if reason := self._reading_failed(error, timeout_s):
-                    raise reason from error
-                raise
+        with self.cursor() as cursor:
+            cursor.execute("BEGIN TRANSACTION READ ONLY")
+            with streaming.answer(
+                cursor,
+                sql,
+                parameters,
+                description=self.description,
+                timeout_s=timeout_s,
+                cancelled=cancelled,
+            ) as reader:
+                yield reader
 
     def write(self, records: Sequence[Record]) -> None:
         """See :meth:`Store.write`."""
@@ -173,20 +161,6 @@ class DuckDbStore:
     ) -> None:
         self.close()
 
-    def _reading_failed(self, error: Exception, timeout_s: float | None) -> StoreError | None:
-        text = str(error)
-        # While a result streams, DuckDB's errors arrive as OSError with DuckDB's own text.
-        if not isinstance(error, duckdb.Error) and not _DUCKDB_ERROR.match(text):
-            return None
-        if text.startswith("INTERRUPT"):
-            return QueryTimeoutError(
-                f"The query took longer than {timeout_s} s and was stopped; ask for less, or allow "
-                "more time."
-            )
-        if text.startswith(("IO Error", "FATAL", "INTERNAL")):
-            return StoreError(f"{self.description} cannot be read: {text}")
-        return QueryRefusedError(f"DuckDB refused the query: {text}")
-
     @contextmanager
     def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """A connection of its own for one statement or transaction; closing it undoes the rest."""
@@ -196,13 +170,3 @@ class DuckDbStore:
             raise StoreError(f"{self.description} is closed; connect to it again.") from error
         with cursor:
             yield cursor
-
-
-def _read(reader: pa.RecordBatchReader, max_rows: int | None) -> pa.Table:
-    if max_rows is None:
-        return reader.read_all()
-    batches, left = [], max_rows
-    while left > 0 and (batch := next(reader, None)) is not None:
-        batches.append(batch.slice(0, left))
-        left -= len(batches[-1])
-    return pa.Table.from_batches(batches, schema=reader.schema)

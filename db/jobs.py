@@ -18,9 +18,11 @@ import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
+
+from latbase.errors import InvalidInputError
 
 
 class JobStatus(StrEnum):
@@ -143,6 +145,26 @@ class JobQueue(Protocol):
 
     def cancel(self, job_ids: Sequence[str]) -> int:
         """Call off jobs that are queued or claimed; returns how many."""
+
+
+class OwnedQueue(JobQueue, Protocol):
+    """The queue of a store that this process keeps itself."""
+
+    def shorten_leases(self) -> None:
+        """Cut leases to the longest one given; for an owner that just started, clock unknown."""
+
+
+def lease(seconds: float) -> timedelta:
+    """Return how long a lease of so many seconds lasts.
+
+    Raises:
+        InvalidInputError: no lease is that short or long.
+    """
+    if not 0 < seconds <= MAX_LEASE_S:
+        raise InvalidInputError(
+            f"A lease lasts up to {MAX_LEASE_S:g} s; {seconds:g} s was asked for."
+        )
+    return timedelta(seconds=seconds)
 
 
 def new_id() -> str:

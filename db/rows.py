@@ -12,6 +12,7 @@ from typing import TypeVar, get_args, get_origin, get_type_hints
 import pyarrow as pa
 
 from latbase.db import records as r
+from latbase.db.jobs import JobRequest
 from latbase.db.records import Record
 from latbase.errors import InvalidInputError
 from latbase.identity import canonical_json
@@ -97,17 +98,38 @@ def batches(records: Sequence[Record]) -> Iterator[tuple[Table, pa.Table]]:
             yield table, _arrow(table, list(distinct.values()))
 
 
+_REQUESTS = pa.schema(
+    {
+        "job_id": pa.string(),
+        "subnet_id": pa.string(),
+        "configuration_id": pa.string(),
+        "search_id": pa.string(),
+        "priority": pa.int32(),
+        "max_attempts": pa.int32(),
+    }
+)
+
+
+def requests(jobs: Sequence[JobRequest]) -> pa.Table:
+    """Return jobs to queue as rows; of those with the same id the last one counts."""
+    distinct = list({job.job_id: job for job in jobs}.values())
+    columns = {name: [getattr(job, name) for job in distinct] for name in _REQUESTS.names}
+    return pa.table(columns, schema=_REQUESTS)
+
+
 R = TypeVar("R")
 
 
 def read(record: type[R], rows: pa.Table) -> list[R]:
     """Return rows, as a query gives them, as values of the dataclass ``record``."""
+    return values(record, rows.to_pylist())
+
+
+def values(record: type[R], rows: Sequence[Mapping[str, object]]) -> list[R]:
+    """Return rows of columns by name as values of the dataclass ``record``."""
     hints = get_type_hints(record)
     make: Callable[..., R] = record
-    return [
-        make(**{name: _value(hint, row[name]) for name, hint in hints.items()})
-        for row in rows.to_pylist()
-    ]
+    return [make(**{name: _value(hint, row[name]) for name, hint in hints.items()}) for row in rows]
 
 
 def _arrow(table: Table, records: Sequence[Record]) -> pa.Table:

@@ -1,15 +1,17 @@
 """The latency store: what it promises, whoever keeps it."""
 
 import ssl
+import threading
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
-from latbase.db.jobs import JobQueue
+from latbase.db.jobs import JobQueue, OwnedQueue
 from latbase.db.records import Record
-from latbase.db.tokens import Tokens
+from latbase.db.tokens import OwnedTokens, Tokens
 from latbase.errors import InvalidInputError, StoreBusyError
 
 if TYPE_CHECKING:
@@ -101,6 +103,35 @@ class Store(Protocol):
         value: BaseException | None,
         trace: TracebackType | None,
     ) -> None: ...
+
+
+class OwnedStore(Store, Protocol):
+    """A store that this process keeps itself, so that it can serve it to others."""
+
+    @property
+    def path(self) -> Path | None:
+        """The file whose users are to find the service; None if there is none."""
+
+    @property
+    def jobs(self) -> OwnedQueue:
+        """The queue of measurements to be made."""
+
+    @property
+    def tokens(self) -> OwnedTokens:
+        """Who may use a service of this store."""
+
+    def stream(
+        self,
+        sql: str,
+        parameters: Parameters = None,
+        *,
+        timeout_s: float | None = None,
+        cancelled: threading.Event | None = None,
+    ) -> AbstractContextManager["pa.RecordBatchReader"]:
+        """Answer like :meth:`query`, a batch at a time; valid inside the ``with`` block.
+
+        Setting ``cancelled`` ends it as a time-out would.
+        """
 
 
 BUSY_WAIT_S = 2.0

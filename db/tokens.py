@@ -65,6 +65,13 @@ class Tokens(Protocol):
         """
 
 
+class OwnedTokens(Tokens, Protocol):
+    """The tokens of a store that this process keeps itself."""
+
+    def role_of(self, bearer: str) -> Role | None:
+        """Return what the bearer of this secret may do; None if it is wrong, revoked or expired."""
+
+
 def new_bearer(token_id: str) -> str:
     """Return a bearer for ``token_id``: the id, so that it is found, and 256 random bits."""
     return f"{PREFIX}_{token_id}_{secrets.token_hex(32)}"

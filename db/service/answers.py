@@ -10,9 +10,9 @@ from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
 from latbase.db import wire
-from latbase.db.duckdb_store import DuckDbStore
 from latbase.db.service.limits import Limits
 from latbase.db.service.models import Query
+from latbase.db.store import OwnedStore
 from latbase.db.wire import StreamEncoder
 from latbase.errors import LatbaseError, QueryRefusedError
 
@@ -21,7 +21,7 @@ LOOK_S = 0.1
 
 
 async def answer(
-    request: Request, store: DuckDbStore, query: Query, limits: Limits
+    request: Request, store: OwnedStore, query: Query, limits: Limits
 ) -> StreamingResponse:
     """Start the query and stream its result; errors before the first rows are raised.
 
@@ -57,7 +57,7 @@ async def _watch(request: Request, cancelled: threading.Event) -> None:
 
 
 def _pieces(
-    store: DuckDbStore, query: Query, limits: Limits, cancelled: threading.Event
+    store: OwnedStore, query: Query, limits: Limits, cancelled: threading.Event
 ) -> Iterator[bytes]:
     """Yield the stream; once rows went out, an error becomes its ending."""
     encoder: StreamEncoder | None = None

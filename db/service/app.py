@@ -20,11 +20,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from latbase.db import wire
-from latbase.db.duckdb_store import DuckDbStore
 from latbase.db.jobs import Job, JobRequest
 from latbase.db.service import answers, metrics, models
 from latbase.db.service.gate import Gate, needs
 from latbase.db.service.limits import BodyLimit, Limits
+from latbase.db.store import OwnedStore
 from latbase.db.tokens import Role, Token
 from latbase.errors import (
     InvalidInputError,
@@ -67,7 +67,7 @@ SAME_VERSION = Depends(_same_version)
 READER, HOST, OPERATOR = (Depends(needs(role)) for role in Role)
 
 
-def create_app(store: DuckDbStore, limits: Limits | None = None) -> FastAPI:
+def create_app(store: OwnedStore, limits: Limits | None = None) -> FastAPI:
     """Return the service of ``store``, which the caller closes after it."""
     bounds = limits or Limits()
     app = FastAPI(title="latbase", version=importlib.metadata.version("latbase"))
@@ -174,7 +174,7 @@ def cancel(request: Request, body: models.Cancel) -> models.Count:
 @_operating.get("/tokens")
 def tokens(request: Request) -> list[Token]:
     """List tokens without their secrets; for operators."""
-    return _store(request).tokens.all()
+    return list(_store(request).tokens.all())
 
 
 @_operating.post("/tokens")
@@ -206,8 +206,8 @@ def backup(request: Request) -> FileResponse:
     )
 
 
-def _store(request: Request) -> DuckDbStore:
-    store: DuckDbStore = request.app.state.store
+def _store(request: Request) -> OwnedStore:
+    store: OwnedStore = request.app.state.store
     return store
 
 

@@ -9,8 +9,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from latbase.db.duckdb_tokens import DuckDbTokens
-from latbase.db.tokens import Role
+from latbase.db.tokens import OwnedTokens, Role
 from latbase.errors import InvalidInputError, StoreAccessError
 
 Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(HTTPBearer(auto_error=False))]
@@ -24,7 +23,7 @@ class Gate:
             endpoint file hands it over.
     """
 
-    def __init__(self, tokens: DuckDbTokens) -> None:
+    def __init__(self, tokens: OwnedTokens) -> None:
         self.local_bearer = secrets.token_hex(32)
         self._tokens = tokens
 

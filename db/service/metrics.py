@@ -8,7 +8,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from latbase.db.duckdb_store import DuckDbStore
+from latbase.db.store import Store
 
 UNKNOWN_ROUTE = "unknown"
 """Label of requests to no route: their paths are the client's choice and would never end."""
@@ -17,7 +17,7 @@ UNKNOWN_ROUTE = "unknown"
 class Contents(Collector):
     """Counts of the store, read when Prometheus asks."""
 
-    def __init__(self, store: DuckDbStore) -> None:
+    def __init__(self, store: Store) -> None:
         self._store = store
 
     def collect(self) -> Iterator[GaugeMetricFamily]:

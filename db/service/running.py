@@ -12,10 +12,10 @@ from typing import Self
 import uvicorn
 
 from latbase.db import endpoint
-from latbase.db.duckdb_store import DuckDbStore
 from latbase.db.service.app import create_app
 from latbase.db.service.gate import check_exposure
 from latbase.db.service.limits import Limits
+from latbase.db.store import OwnedStore
 from latbase.errors import InvalidInputError, StoreError
 
 LOOPBACK = "127.0.0.1"
@@ -51,7 +51,7 @@ class Service:
 
     def __init__(
         self,
-        store: DuckDbStore,
+        store: OwnedStore,
         *,
         host: str = LOOPBACK,
         port: int = 0,
