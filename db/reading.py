@@ -7,7 +7,7 @@ table functions are allowed by name.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import duckdb
 
@@ -15,6 +15,9 @@ from latbase.errors import QueryRefusedError
 
 SECRET_TABLES = frozenset({"token"})
 """Tables no query may read, not even hashed."""
+
+SYSTEM_PREFIXES = ("duckdb_", "pg_", "pragma_", "sqlite_")
+"""Of DuckDB's own views; some tell where attached databases are, passwords included."""
 
 TABLE_FUNCTIONS = frozenset(
     {
@@ -82,3 +85,12 @@ def _objections(tree: object) -> Iterator[str]:
                 yield f"reads {name}, which is secret"
             elif kind == "BASE_TABLE" and ("/" in name or "." in name):
                 yield f"reads the file {name}"
+            elif kind == "BASE_TABLE" and not _is_the_stores(node, name):
+                yield f"reads {name}, which is DuckDB's own or of another database"
+
+
+def _is_the_stores(node: Mapping[str, object], name: str) -> bool:
+    schema = str(node["schema_name"]).lower()
+    if name.startswith(SYSTEM_PREFIXES) and name not in TABLE_FUNCTIONS:
+        return False
+    return not node["catalog_name"] and schema in {"", "main", "information_schema"}

@@ -151,7 +151,8 @@ def connect(
     otherwise this process opens it.
 
     Args:
-        target: path of a DuckDB file, ``http(s)://host:port`` of a service, or ``:memory:``.
+        target: path of a DuckDB file, ``http(s)://host:port`` of a service, ``postgresql://…`` of
+            a database that keeps a store, or ``:memory:``.
         read_only: only read; a file must exist.
         token: for a service that asks for one.
         certificate: PEM file of the authority to trust for a service; the system's if None.
@@ -163,6 +164,8 @@ def connect(
         StoreVersionError: file or service belong to a newer latbase or DuckDB.
     """
     name = str(target)
+    if name.startswith(("postgresql://", "postgres://")):
+        return _postgres(name, read_only=read_only)
     if name.startswith(("http://", "https://")):
         return _service(name, read_only=read_only, token=token, certificate=certificate)
     if name == ":memory:":
@@ -186,6 +189,12 @@ def _file(path: Path | None, *, read_only: bool) -> Store:
     from latbase.db.duckdb_store import DuckDbStore  # noqa: PLC0415
 
     return DuckDbStore(path, read_only=read_only)
+
+
+def _postgres(url: str, *, read_only: bool) -> Store:
+    from latbase.db.postgres_store import PostgresStore  # noqa: PLC0415
+
+    return PostgresStore(url, read_only=read_only, move_s=None)
 
 
 def _served(path: Path, *, read_only: bool) -> Store | None:

@@ -5,10 +5,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from latbase.db.clock import steady_clock
+from latbase.db.clock import Clock, steady_clock
 from latbase.db.duckdb_jobs import DuckDbJobs
 from latbase.db.duckdb_store import DuckDbStore
-from latbase.db.jobs import MAX_LEASE_S, Job, JobRequest, JobStatus, new_id
+from latbase.db.jobs import MAX_LEASE_S, Job, JobRequest, JobStatus, OwnedQueue, new_id
+from latbase.db.postgres_jobs import PostgresJobs
+from latbase.db.postgres_store import PostgresStore
+from latbase.db.store import OwnedStore
 from latbase.errors import InvalidInputError, UnknownNameError
 from tests.integration.db.samples import NOON, World
 
@@ -34,16 +37,28 @@ def clock() -> Hand:
     return Hand()
 
 
-@pytest.fixture
-def store() -> Iterator[DuckDbStore]:
+@pytest.fixture(params=["duckdb", "postgres"])
+def store(request: pytest.FixtureRequest) -> Iterator[OwnedStore]:
+    if request.param == "postgres":
+        kept: PostgresStore = request.getfixturevalue("postgres_store")
+        kept.write([*WORLD.base(20), WORLD.search()])
+        yield kept
+        return
     with DuckDbStore(None) as opened:
         opened.write([*WORLD.base(20), WORLD.search()])
         yield opened
 
 
-@pytest.fixture
-def queue(store: DuckDbStore, clock: Hand) -> DuckDbJobs:
+def queue_of(store: OwnedStore, clock: Clock) -> OwnedQueue:
+    if isinstance(store, PostgresStore):
+        return PostgresJobs(store._database, clock)
+    assert isinstance(store, DuckDbStore)
     return DuckDbJobs(store, clock)
+
+
+@pytest.fixture
+def queue(store: OwnedStore, clock: Hand) -> OwnedQueue:
+    return queue_of(store, clock)
 
 
 def request(number: int, **how: object) -> JobRequest:
@@ -57,7 +72,7 @@ def request(number: int, **how: object) -> JobRequest:
     return made
 
 
-def job(store: DuckDbStore, job_id: str) -> dict[str, object]:
+def job(store: OwnedStore, job_id: str) -> dict[str, object]:
     found: dict[str, object] = store.query("FROM job WHERE job_id = ?::UUID", [job_id]).to_pylist()[
         0
     ]
@@ -68,14 +83,14 @@ def ids(jobs: list[Job]) -> list[str]:
     return [one.job_id for one in jobs]
 
 
-def test_queueing_twice_is_one_job(queue: DuckDbJobs) -> None:
+def test_queueing_twice_is_one_job(queue: OwnedQueue) -> None:
     one = request(0)
     assert queue.enqueue([one, one]) == 1
     assert queue.enqueue([one, request(1)]) == 1
     assert len(queue.claim("a", HERE, limit=10)) == 2
 
 
-def test_a_job_for_nothing_known_is_refused(queue: DuckDbJobs) -> None:
+def test_a_job_for_nothing_known_is_refused(queue: OwnedQueue) -> None:
     with pytest.raises(InvalidInputError, match="subnet nowhere"):
         queue.enqueue([request(0), request(1, subnet_id="nowhere")])
     with pytest.raises(InvalidInputError, match="search nowhere"):
@@ -83,7 +98,7 @@ def test_a_job_for_nothing_known_is_refused(queue: DuckDbJobs) -> None:
     assert queue.claim("a", HERE, limit=10) == []
 
 
-def test_a_claim_is_nobody_elses(queue: DuckDbJobs) -> None:
+def test_a_claim_is_nobody_elses(queue: OwnedQueue) -> None:
     queue.enqueue([request(number) for number in range(5)])
     first, second = queue.claim("a", HERE, limit=3), queue.claim("b", HERE, limit=3)
     assert (len(first), len(second)) == (3, 2)
@@ -91,14 +106,14 @@ def test_a_claim_is_nobody_elses(queue: DuckDbJobs) -> None:
     assert {one.status for one in first} == {JobStatus.CLAIMED}
 
 
-def test_hosts_only_get_jobs_of_their_configurations(queue: DuckDbJobs) -> None:
+def test_hosts_only_get_jobs_of_their_configurations(queue: OwnedQueue) -> None:
     queue.enqueue([request(0)])
     assert queue.claim("a", ["another"]) == []
     assert queue.claim("a", []) == []
 
 
 def test_an_expired_lease_goes_back_and_a_heartbeat_keeps_it(
-    queue: DuckDbJobs, clock: Hand
+    queue: OwnedQueue, clock: Hand
 ) -> None:
     queue.enqueue([request(0), request(1)])
     kept, lost = ids(queue.claim("a", HERE, limit=2, lease_s=60))
@@ -110,7 +125,7 @@ def test_an_expired_lease_goes_back_and_a_heartbeat_keeps_it(
 
 
 def test_a_job_that_keeps_killing_its_host_ends_failed(
-    store: DuckDbStore, queue: DuckDbJobs, clock: Hand
+    store: OwnedStore, queue: OwnedQueue, clock: Hand
 ) -> None:
     one = request(0, max_attempts=2)
     queue.enqueue([one])
@@ -123,7 +138,7 @@ def test_a_job_that_keeps_killing_its_host_ends_failed(
     assert "host a did not report back" in str(ended["error"])
 
 
-def test_failures_are_retried_to_the_limit(store: DuckDbStore, queue: DuckDbJobs) -> None:
+def test_failures_are_retried_to_the_limit(store: OwnedStore, queue: OwnedQueue) -> None:
     one = request(0, max_attempts=2)
     queue.enqueue([one])
     queue.claim("a", HERE)
@@ -136,7 +151,7 @@ def test_failures_are_retried_to_the_limit(store: DuckDbStore, queue: DuckDbJobs
 
 
 def test_a_late_finish_counts_and_a_second_one_changes_nothing(
-    store: DuckDbStore, queue: DuckDbJobs, clock: Hand
+    store: OwnedStore, queue: OwnedQueue, clock: Hand
 ) -> None:
     one = request(0)
     queue.enqueue([one])
@@ -150,7 +165,7 @@ def test_a_late_finish_counts_and_a_second_one_changes_nothing(
     assert queue.claim("fast", HERE) == []
 
 
-def test_cancelled_jobs_are_neither_claimed_nor_kept(queue: DuckDbJobs) -> None:
+def test_cancelled_jobs_are_neither_claimed_nor_kept(queue: OwnedQueue) -> None:
     queue.enqueue([request(0), request(1), request(2)])
     held, done = ids(queue.claim("a", HERE, limit=2))
     queue.finish("a", [done])
@@ -161,14 +176,14 @@ def test_cancelled_jobs_are_neither_claimed_nor_kept(queue: DuckDbJobs) -> None:
     assert len(queue.claim("a", HERE, limit=10)) == 1
 
 
-def test_higher_priority_goes_first(queue: DuckDbJobs) -> None:
+def test_higher_priority_goes_first(queue: OwnedQueue) -> None:
     queue.enqueue([request(0, priority=-10), request(1, priority=5), request(2)])
     assert [one.priority for one in queue.claim("a", HERE, limit=3)] != []
     queue.enqueue([request(3, priority=-10), request(4, priority=5)])
     assert [one.priority for one in queue.claim("a", HERE)] == [5]
 
 
-def test_searches_take_turns(queue: DuckDbJobs) -> None:
+def test_searches_take_turns(queue: OwnedQueue) -> None:
     """A search that queued a thousand jobs first does not make a small one wait for them."""
     big = WORLD.search().search_id
     queue.enqueue([request(number, search_id=big) for number in range(15)])
@@ -177,15 +192,15 @@ def test_searches_take_turns(queue: DuckDbJobs) -> None:
     assert sum(one.search_id == big for one in claimed) == 3
 
 
-def test_a_lease_has_bounds(queue: DuckDbJobs) -> None:
+def test_a_lease_has_bounds(queue: OwnedQueue) -> None:
     for seconds in (0.0, -1.0, MAX_LEASE_S + 1):
         with pytest.raises(InvalidInputError, match="A lease lasts up to"):
             queue.claim("a", HERE, lease_s=seconds)
 
 
-def test_a_wall_clock_set_back_moves_no_lease(store: DuckDbStore) -> None:
+def test_a_wall_clock_set_back_moves_no_lease(store: OwnedStore) -> None:
     wall, ticks = [NOON.timestamp()], [100.0]
-    queue = DuckDbJobs(store, steady_clock(lambda: wall[0], lambda: ticks[0]))
+    queue = queue_of(store, steady_clock(lambda: wall[0], lambda: ticks[0]))
     queue.enqueue([request(0)])
     queue.claim("a", HERE, lease_s=60)
     wall[0] -= 3600
@@ -198,7 +213,7 @@ def test_a_wall_clock_set_back_moves_no_lease(store: DuckDbStore) -> None:
 
 
 def test_a_restart_with_the_clock_set_back_keeps_no_job_out_of_reach(
-    queue: DuckDbJobs, clock: Hand
+    queue: OwnedQueue, clock: Hand
 ) -> None:
     queue.enqueue([request(0)])
     queue.claim("gone", HERE, lease_s=60)
@@ -210,7 +225,7 @@ def test_a_restart_with_the_clock_set_back_keeps_no_job_out_of_reach(
     assert len(queue.claim("b", HERE)) == 1
 
 
-def test_times_are_the_clocks(queue: DuckDbJobs) -> None:
+def test_times_are_the_clocks(queue: OwnedQueue) -> None:
     queue.enqueue([request(0)])
     (one,) = queue.claim("a", HERE, lease_s=60)
     assert one.created_at == NOON

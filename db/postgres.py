@@ -1,0 +1,164 @@
+"""A PostgreSQL database that keeps a store: connections, transactions, its schema."""
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib.resources import files
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+from psycopg.rows import dict_row
+from psycopg_pool import ConnectionPool, PoolTimeout
+
+from latbase.db.clock import Clock, steady_clock
+from latbase.errors import InvalidInputError, StoreError, StoreVersionError
+
+SCHEMA = "latbase"
+"""Of PostgreSQL, for the tables; so a store shares a database with others."""
+LAKE_SCHEMA = "latbase_lake"
+"""Of PostgreSQL, for DuckLake's catalog."""
+
+CONNECTIONS = 16
+"""Of one process at most; a service answers 40 requests at a time, most of them short."""
+WAIT_S = 30.0
+"""How long a call waits for a connection, e.g. while PostgreSQL restarts."""
+
+Row = Mapping[str, object]
+Connection = psycopg.Connection[dict[str, object]]
+
+
+class Database:
+    """Connections to one database, its schema brought up to date.
+
+    Args:
+        url: ``postgresql://user:password@host:port/database``.
+
+    Raises:
+        StoreError: the database cannot be reached or used; the message says why and what to do.
+        StoreVersionError: it was written by a newer latbase.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.description = _described(url)
+        try:
+            with psycopg.connect(url, row_factory=dict_row) as connection:
+                _bring_up_to_date(connection, self.description)
+        except psycopg.Error as error:
+            raise StoreError(
+                f"{self.description} cannot be used: {error}. Start PostgreSQL, or correct the "
+                "address; its user must be allowed to create schemas in the database."
+            ) from error
+        self._pool: ConnectionPool[Connection] = ConnectionPool(
+            url,
+            kwargs={"row_factory": dict_row, "options": f"-c search_path={SCHEMA}"},
+            min_size=1,
+            max_size=CONNECTIONS,
+            timeout=WAIT_S,
+            check=ConnectionPool.check_connection,
+            open=True,
+        )
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """Run the block in a transaction: committed at its end, or undone whole.
+
+        Raises:
+            InvalidInputError: a value does not fit its column.
+            StoreError: the database does not answer, or cannot be written.
+        """
+        try:
+            with self._pool.connection() as connection:
+                yield connection
+        except (psycopg.DataError, psycopg.IntegrityError) as error:
+            raise InvalidInputError(
+                f"A row does not fit the store: {error}. Nothing was written."
+            ) from error
+        except (psycopg.Error, PoolTimeout) as error:
+            raise StoreError(
+                f"{self.description} did not do what was asked: {error}. Once it answers again, "
+                "run the same again: nothing is written twice."
+            ) from error
+
+    def without_secrets(self, text: str) -> str:
+        """Return ``text``, which may quote the address, fit for a message."""
+        return text.replace(self.url, self.description)
+
+    @contextmanager
+    def only_one(self) -> Iterator[None]:
+        """Let one process at a time into the block."""
+        with self.transaction() as connection:
+            connection.execute("SELECT pg_advisory_xact_lock(hashtext(%s), 0)", [SCHEMA])
+            yield
+
+    def lake_path(self) -> str | None:
+        """Return where the lake keeps its files; None if there is no lake yet."""
+        with self.transaction() as connection:
+            catalog = f"{LAKE_SCHEMA}.ducklake_metadata"
+            if _one(connection.execute("SELECT to_regclass(%s) AS t", [catalog]))["t"] is None:
+                return None
+            kept = connection.execute(f"SELECT value FROM {catalog} WHERE key = 'data_path'")
+            return str(_one(kept)["value"])
+
+    def clock(self) -> Clock:
+        """Return a clock that follows the database's, so that every service has the same."""
+
+        def wall_s() -> float:
+            with self.transaction() as connection:
+                row = connection.execute("SELECT extract(epoch FROM clock_timestamp()) AS s")
+                return float(str(_one(row)["s"]))
+
+        return steady_clock(wall_s, time.monotonic)
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._pool.close()
+
+
+def _one(cursor: psycopg.Cursor[dict[str, object]]) -> dict[str, object]:
+    row = cursor.fetchone()
+    assert row is not None
+    return row
+
+
+def _described(url: str) -> str:
+    """Return the address without its secrets, for messages."""
+    try:
+        parts = conninfo_to_dict(url)
+    except psycopg.ProgrammingError as error:
+        raise InvalidInputError(
+            f"That is no address of a PostgreSQL database: {error}. It looks like "
+            "postgresql://user:password@host:5432/database."
+        ) from error
+    host, port = parts.get("host", "localhost"), parts.get("port", 5432)
+    return f"postgresql://{host}:{port}/{parts.get('dbname', '')}"
+
+
+def _migrations() -> list[tuple[int, str]]:
+    return sorted(
+        (int(entry.name[:4]), entry.read_text())
+        for entry in (files("latbase.db") / "postgres_migrations").iterdir()
+        if entry.name.endswith(".sql")
+    )
+
+
+def _bring_up_to_date(connection: Connection, description: str) -> None:
+    """Apply what is missing; services that start together wait for each other here."""
+    connection.execute("SELECT pg_advisory_xact_lock(hashtext(%s), 0)", [SCHEMA])
+    connection.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
+    connection.execute(f"SET LOCAL search_path TO {SCHEMA}")
+    connection.execute(
+        "CREATE TABLE IF NOT EXISTS schema_version (version INTEGER PRIMARY KEY, "
+        "applied_at TIMESTAMPTZ NOT NULL DEFAULT now())"
+    )
+    found = _one(connection.execute("SELECT coalesce(max(version), 0) AS done FROM schema_version"))
+    done, known = int(str(found["done"])), _migrations()
+    if done > known[-1][0]:
+        raise StoreVersionError(
+            f"{description} has schema version {done}, written by a newer latbase; this one knows "
+            f"up to {known[-1][0]}. Upgrade latbase, then try again."
+        )
+    for version, sql in known:
+        if version > done:
+            connection.execute(sql)
+            connection.execute("INSERT INTO schema_version (version) VALUES (%s)", [version])
