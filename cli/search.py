@@ -28,6 +28,14 @@ from latbase.settings import Settings
 @click.option("--tactic", default="auto", show_default=True)
 @click.option("--algorithm", default="nsga2", show_default=True)
 @click.option("--predictor", help="Kind of predictor inside the tactic. [default: its own]")
+@click.option(
+    "--warm-start",
+    metavar="SEARCH",
+    default="auto",
+    show_default=True,
+    help="Earlier search to start from: its id, auto (by evidence), none.",
+)
+@click.option("--popdb", metavar="SEARCH", help="Only values its good sub-networks kept.")
 @click.option("--seed", default=0, show_default=True)
 @click.option("--new", is_flag=True, help="Begin anew even if the same search is unfinished.")
 @measuring_options
@@ -45,6 +53,8 @@ def search(
     tactic: str,
     algorithm: str,
     predictor: str | None,
+    warm_start: str,
+    popdb: str | None,
     seed: int,
     new: bool,
     measuring: Measuring,
@@ -76,6 +86,8 @@ def search(
             evaluations=evaluations,
             algorithm=algorithm,
             predictor=predictor,
+            warm_start=warm_start,
+            popdb=popdb,
         )
         record = run_search(here, recipe, configuration, new=new)
     ctx = click.get_current_context()

@@ -8,6 +8,7 @@ from latbase.cli.output import note, progress
 from latbase.db.networks import subnets_of, supernet_of
 from latbase.searcher import recipes, runner
 from latbase.searcher.evaluation import METRICS, Evaluator, Measured, ValueSource, value_source
+from latbase.searcher.experience import Experience
 from latbase.searcher.knowledge import Genotypes
 from latbase.searcher.validation import appraised
 
@@ -53,7 +54,12 @@ def run_search(
     record, begun = recipes.open_record(store, network, recipe, new=new)
     if begun:
         note(f"Continuing the unfinished search {record.search_id[:8]}.")
+    if why := Experience.of(record.options["experience"]).why:
+        note(f"It learns from what the store knows; the most alike: {why}.")
     search = recipes.make_search(store, network, recipe, record)
+    if recipe.popdb:
+        before, after = network.space.size, search.problem.space.size
+        note(f"PopDB keeps {after:.3g} of {before:.3g} sub-networks.")
     recorder = runner.Recorder(store, record, lambda g: subnets_of(network, g))
     with progress("evaluated", recipe.evaluations) as advance:
         runner.run(

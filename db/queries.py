@@ -219,6 +219,27 @@ def unfinished_searches(store: Store, supernet_id: str) -> list[Search]:
     return _searches(found)
 
 
+def finished_searches(store: Store, supernet_id: str) -> list[Search]:
+    """Return the searches of a supernet that reached their end, newest first."""
+    found = store.query(
+        "SELECT * FROM search WHERE supernet_id = ? AND status = 'finished' "
+        "ORDER BY created_at DESC",
+        [supernet_id],
+    )
+    return _searches(found)
+
+
+def profiled(store: Store, supernet_id: str, metric: str, *, least: int = 1) -> list[Configuration]:
+    """Return the configurations with undisturbed values of that many sub-networks, by id."""
+    found = store.query(
+        "SELECT configuration.* FROM configuration JOIN tally USING (configuration_id) "
+        "WHERE supernet_id = ? AND metric = ? AND subnets >= ? AND stable + unstable >= ? "
+        "ORDER BY configuration_id",
+        [supernet_id, metric, least, least],
+    )
+    return [Configuration(**row) for row in found.to_pylist()]
+
+
 def supernet_name(store: Store, supernet_id: str) -> str:
     """Return the name of a supernet the store knows."""
     found = store.query("SELECT supernet FROM supernet WHERE supernet_id = ?", [supernet_id])

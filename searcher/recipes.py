@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -14,16 +14,25 @@ from latbase.db import queries
 from latbase.db.networks import supernet_of
 from latbase.db.records import Search as SearchRecord
 from latbase.db.records import SearchStatus
+from latbase.searcher import experience
 from latbase.searcher.catalogue import training_data
 from latbase.searcher.evaluation import ANALYTIC, METRICS
+from latbase.searcher.experience import Experience
 from latbase.searcher.knowledge import Genotypes, Knowledge, Known, Values
 from latbase.searcher.objectives import Objective
+from latbase.searcher.popdb import constrain
 from latbase.searcher.search import Search
 from latbase.searcher.validation import known_values
 
 if TYPE_CHECKING:
     from latbase.db import Store
     from latbase.supernets import Supernet
+
+
+AUTO, NONE = "auto", "none"
+
+GATHERED = ("experience", "kept")
+"""Options that are chosen when a search begins and stay, whatever the store learns later."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +45,9 @@ class Recipe:
         algorithm: evolutionary algorithm inside the tactic.
         predictor: kind of predictor inside the tactic; None lets the tactic choose.
         appraised: objectives whose values an appraiser gives, each with the id of its conditions.
+        warm_start: the search whose front it starts from; ``auto`` chooses by evidence, ``none``
+            takes nothing from other configurations.
+        popdb: the search whose history reduces the space; None keeps all of it.
     """
 
     objectives: tuple[Objective, ...]
@@ -46,6 +58,14 @@ class Recipe:
     algorithm: str = "nsga2"
     predictor: str | None = None
     appraised: Mapping[str, str] = field(default_factory=dict)
+    warm_start: str = AUTO
+    popdb: str | None = None
+
+    @property
+    def metric(self) -> str | None:
+        """The first measured objective: the one other configurations teach about."""
+        measured = [each.name for each in self.objectives if each.name not in self.appraised]
+        return next((name for name in measured if name in METRICS), None)
 
     def options(self) -> dict[str, object]:
         """Return what the store keeps beside tactic, objectives and seed."""
@@ -54,6 +74,8 @@ class Recipe:
             "algorithm": self.algorithm,
             "predictor": self.predictor,
             "appraised": dict(self.appraised),
+            "warm_start": self.warm_start,
+            "popdb": self.popdb,
         }
 
 
@@ -63,7 +85,11 @@ def open_record(
     """Return the search of ``recipe`` and whether it was begun before.
 
     The newest unfinished search of the same recipe is continued unless ``new``; otherwise a search
-    is written to the store.
+    is written to the store, with what it takes from earlier ones.
+
+    Raises:
+        UnknownNameError: there is no search to start from or to reduce the space by.
+        SearchError: it is of another supernet, or too short to reduce a space.
     """
     supernet = supernet_of(network)
     draft = SearchRecord(
@@ -79,13 +105,53 @@ def open_record(
     )
     if not new:
         for known in queries.unfinished_searches(store, supernet.supernet_id):
+            asked = {key: value for key, value in known.options.items() if key not in GATHERED}
             same = dataclasses.replace(
-                known, search_id=draft.search_id, created_at=draft.created_at
+                known, search_id=draft.search_id, created_at=draft.created_at, options=asked
             )
             if same == draft:
                 return known, True
-    store.write([supernet, draft])
-    return draft, False
+    gathered: dict[str, object] = {"experience": _gathered(store, network, recipe).facts()}
+    if recipe.popdb is not None:
+        gathered["kept"] = constrain(network.space, history(store, network, recipe.popdb)).kept
+    created = dataclasses.replace(
+        draft, options={**draft.options, **gathered}, created_at=datetime.now(UTC)
+    )
+    store.write([supernet, created])
+    return created, False
+
+
+def history(store: "Store", network: "Supernet", search_id: str) -> Genotypes:
+    """Return everything a stored search of ``network`` evaluated, int8 (n, p).
+
+    Args:
+        store: where the search is.
+        network: what it searched.
+        search_id: its id, the beginning of it, or ``latest``.
+
+    Raises:
+        UnknownNameError: there is no such search.
+        SearchError: it is of another supernet.
+    """
+    search = experience.of_supernet(queries.search(store, search_id), network)
+    rows = queries.genotypes(store, search.search_id)["genotype"].to_pylist()
+    return np.array(rows, dtype=np.int8).reshape(-1, network.space.p)
+
+
+def _gathered(store: "Store", network: "Supernet", recipe: Recipe) -> Experience:
+    if recipe.warm_start == NONE:
+        return Experience()
+    found = experience.gather(
+        store,
+        network,
+        configuration_id=recipe.configuration_id,
+        objectives=[each.name for each in recipe.objectives if each.optimize],
+        metric=recipe.metric,
+    )
+    if recipe.warm_start == AUTO:
+        return found
+    chosen = experience.of_supernet(queries.search(store, recipe.warm_start), network)
+    return dataclasses.replace(found, fronts=(chosen.search_id,))
 
 
 def make_search(
@@ -108,14 +174,27 @@ def make_search(
         exact["top1"] = network.predicted_top1
     for name in recipe.appraised:  # their values take time, or are truer than a predictor's
         exact.pop(name, None)
+    gathered, space = Experience.of(record.options["experience"]), network.space
+    if kept := record.options.get("kept"):
+        space = space.restrict(cast("Mapping[str, list[int | float | str]]", kept))
+    sources = {}
+    if recipe.metric is not None and gathered.sources:
+        sources[recipe.metric] = experience.sources(
+            store, network, gathered.sources, recipe.metric, record.created_at
+        )
     return Search(
-        network.space,
+        space,
         recipe.objectives,
         recipe.tactic,
         recipe.seed,
         algorithm=recipe.algorithm,
         predictor=recipe.predictor,
-        knowledge=Knowledge(known=known, exact=exact),
+        knowledge=Knowledge(
+            known=known,
+            sources=sources,
+            fronts=[experience.front(store, search_id) for search_id in gathered.fronts],
+            exact=exact,
+        ),
     )
 
 

@@ -1,0 +1,229 @@
+"""What a new search takes from configurations and searches that the store knows."""
+
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from latbase import supernets
+from latbase.db import Store, connect
+from latbase.db.networks import subnets_of, supernet_of
+from latbase.db.records import (
+    STABLE,
+    Configuration,
+    Environment,
+    Evaluation,
+    Hardware,
+    Host,
+    Measurement,
+    SearchStatus,
+    Source,
+)
+from latbase.db.records import Search as SearchRecord
+from latbase.errors import SearchError, UnknownNameError
+from latbase.searcher import Objective
+from latbase.searcher.experience import Experience
+from latbase.searcher.recipes import Recipe, make_search, objective_facts, open_record
+
+OBJECTIVES = (Objective("top1", maximize=True), Objective("latency_ms"))
+NETWORK = supernets.load("ofa_mbv3_d234_e346_k357_w1.0")
+HARDWARE = Hardware.of({"cpu_brand": "Xeon"})
+ENVIRONMENT = Environment.of({"torch": "2.13.0"})
+
+Genotypes = npt.NDArray[np.int8]
+
+
+@dataclass(frozen=True)
+class Filled:
+    """A store, and the means to fill it."""
+
+    store: Store
+
+    def configuration(self, *, threads: int = 1, batch_size: int = 1) -> Configuration:
+        found = Configuration.of(
+            hardware_id=HARDWARE.hardware_id, threads=threads, batch_size=batch_size
+        )
+        self.store.write([found])
+        return found
+
+    def measure(self, where: Configuration, n: int, *, seed: int = 0, kernel_ms: float) -> None:
+        """Store latencies of work plus ``kernel_ms`` times the sum of kernel choices."""
+        genotypes = NETWORK.space.sample(n, seed)
+        latency = NETWORK.costs(genotypes)[:, 0] / 1e8 + kernel_ms * genotypes[:, :20].sum(axis=1)
+        subnets = subnets_of(NETWORK, genotypes)
+        self.store.write(
+            [
+                *subnets,
+                *(
+                    Measurement(
+                        measurement_id=str(uuid.uuid4()),
+                        subnet_id=subnet.subnet_id,
+                        configuration_id=where.configuration_id,
+                        environment_id=ENVIRONMENT.environment_id,
+                        host_id="host",
+                        metric="latency_ms",
+                        value=float(value),
+                        interval=(float(value), float(value)),
+                        statistic="median",
+                        samples=(float(value),),
+                        verdict=STABLE,
+                        stopped_by="rounds",
+                        protocol={},
+                        conditions={},
+                        measured_at=datetime.now(UTC),
+                    )
+                    for subnet, value in zip(subnets, latency, strict=True)
+                ),
+            ]
+        )
+
+    def search(self, where: Configuration | None, genotypes: Genotypes, on_front: int) -> str:
+        """Store a finished search of which the first ``on_front`` sub-networks are the front."""
+        search_id, subnets = uuid.uuid4().hex[:16], subnets_of(NETWORK, genotypes)
+        record = SearchRecord(
+            search_id=search_id,
+            supernet_id=supernet_of(NETWORK).supernet_id,
+            configuration_id=where.configuration_id if where else None,
+            tactic="full",
+            objectives=tuple(objective_facts(each) for each in OBJECTIVES),
+            options={},
+            seed=0,
+            status=SearchStatus.FINISHED,
+            created_at=datetime.now(UTC),
+        )
+        evaluations = [
+            Evaluation(
+                search_id=search_id,
+                position=position,
+                batch=0,
+                subnet_id=subnet.subnet_id,
+                values=(76.0, 10.0),
+                sources=(Source.PREDICTED, Source.MEASURED),
+                on_front=position < on_front,
+            )
+            for position, subnet in enumerate(subnets)
+        ]
+        self.store.write([record, *subnets, *evaluations])
+        return search_id
+
+
+@pytest.fixture
+def filled() -> Iterator[Filled]:
+    with connect(":memory:") as store:
+        host = Host(
+            host_id="host",
+            host_name="bench",
+            hardware_id=HARDWARE.hardware_id,
+            latbase_version="0.1.0",
+            seen_at=datetime.now(UTC),
+        )
+        store.write([HARDWARE, ENVIRONMENT, host, supernet_of(NETWORK)])
+        yield Filled(store)
+
+
+def recipe(where: Configuration | None, **fields: str) -> Recipe:
+    base = Recipe(
+        objectives=OBJECTIVES,
+        configuration_id=where.configuration_id if where else None,
+        tactic="auto",
+        seed=0,
+        evaluations=50,
+    )
+    return replace(base, **fields)  # type: ignore[arg-type]
+
+
+def test_the_configuration_that_ranks_alike_comes_first_whatever_the_facts_say(filled):
+    here, near, far = (filled.configuration(**f) for f in ({}, {"threads": 8}, {"threads": 2}))
+    filled.measure(here, 12, seed=5, kernel_ms=0.0)
+    filled.measure(near, 60, kernel_ms=0.01)
+    filled.measure(far, 60, kernel_ms=-3.0)
+    record, begun = open_record(filled.store, NETWORK, recipe(here))
+    assert not begun
+    experience = Experience.of(record.options["experience"])
+    assert experience.sources == (near.configuration_id, far.configuration_id)
+    assert near.configuration_id in experience.why
+    assert "12 sub-networks measured here with Kendall tau" in experience.why
+
+
+def test_without_measurements_here_the_facts_decide(filled):
+    here = filled.configuration()
+    alike, other = filled.configuration(threads=2), filled.configuration(threads=2, batch_size=8)
+    for where in (alike, other):
+        filled.measure(where, 40, kernel_ms=0.1)
+    record, _ = open_record(filled.store, NETWORK, recipe(here))
+    experience = Experience.of(record.options["experience"])
+    assert experience.sources == (alike.configuration_id, other.configuration_id)
+    assert "shares 6 of 7 facts" in experience.why
+
+
+def test_a_source_lets_a_search_predict_before_its_first_measurement(filled):
+    here, other = filled.configuration(), filled.configuration(threads=2)
+    filled.measure(other, 60, kernel_ms=0.1)
+    wanted = recipe(here)
+    record, _ = open_record(filled.store, NETWORK, wanted)
+    search = make_search(filled.store, NETWORK, wanted, record)
+    (source,) = search.problem.knowledge.sources["latency_ms"]
+    genotypes = NETWORK.space.sample(30, 9)
+    truth = NETWORK.costs(genotypes)[:, 0] / 1e8 + 0.1 * genotypes[:, :20].sum(axis=1)
+    predicted, _spread = source.predict(NETWORK.space.features(genotypes))
+    assert np.corrcoef(truth, predicted)[0, 1] > 0.9
+
+
+def test_what_was_gathered_stays_when_the_store_learns_more(filled):
+    here, other = filled.configuration(), filled.configuration(threads=2)
+    filled.measure(other, 40, kernel_ms=0.1)
+    wanted = recipe(here)
+    first, _ = open_record(filled.store, NETWORK, wanted)
+    filled.measure(filled.configuration(threads=8), 40, kernel_ms=0.1)
+    filled.search(here, NETWORK.space.sample(10, 1), on_front=3)
+    again, begun = open_record(filled.store, NETWORK, wanted)
+    assert begun
+    assert again == first
+
+
+def test_fronts_of_the_same_question_start_a_search(filled):
+    here, other = filled.configuration(), filled.configuration(threads=2)
+    filled.measure(other, 40, kernel_ms=0.1)
+    filled.search(other, NETWORK.space.sample(20, 1), on_front=4)
+    newest = filled.search(other, NETWORK.space.sample(20, 2), on_front=5)
+    wanted = recipe(here, tactic="warm_start")
+    record, _ = open_record(filled.store, NETWORK, wanted)
+    assert Experience.of(record.options["experience"]).fronts == (newest,)
+    search = make_search(filled.store, NETWORK, wanted, record)
+    expected = NETWORK.space.sample(20, 2)[:5]
+    assert (search.ask()[:5] == expected).all()
+
+
+def test_a_user_chooses_the_front_or_none(filled):
+    here = filled.configuration()
+    chosen = filled.search(here, NETWORK.space.sample(20, 1), on_front=4)
+    filled.search(here, NETWORK.space.sample(20, 2), on_front=5)
+    record, _ = open_record(filled.store, NETWORK, recipe(here, warm_start=chosen[:6]))
+    assert Experience.of(record.options["experience"]).fronts == (chosen,)
+    record, _ = open_record(filled.store, NETWORK, recipe(here, warm_start="none"))
+    assert Experience.of(record.options["experience"]) == Experience()
+    with pytest.raises(UnknownNameError, match="No search id starts with"):
+        open_record(filled.store, NETWORK, recipe(here, warm_start="feed"))
+
+
+def test_a_search_of_another_supernet_teaches_nothing(filled):
+    here = filled.configuration()
+    chosen = filled.search(here, NETWORK.space.sample(20, 1), on_front=4)
+    other = supernets.load("ofa_resnet50")
+    with pytest.raises(SearchError, match="is not of ofa_resnet50"):
+        open_record(filled.store, other, recipe(here, warm_start=chosen))
+
+
+def test_popdb_keeps_a_search_in_the_part_that_another_one_liked(filled):
+    here = filled.configuration()
+    liked = NETWORK.space.restrict({"d[0]": [4], "ks[0]": [3, 7]})
+    history = filled.search(here, liked.sample(200, 3), on_front=10)
+    wanted = recipe(here, popdb=history, tactic="random")
+    record, _ = open_record(filled.store, NETWORK, wanted)
+    search = make_search(filled.store, NETWORK, wanted, record)
+    assert search.problem.space.size < NETWORK.space.size
+    liked.validate(search.ask())
