@@ -71,18 +71,18 @@ def constrain(
             f"The {len(genotypes)} sub-networks form no cluster of {min_cluster_size}: "
             "search longer, or lower min_cluster_size or min_samples."
         )
-    frequencies = _frequencies(space, clustered)
+    shares = frequencies(space, clustered)
     kept = {
         parameter.name: [
             value for value, share in zip(parameter.values, row, strict=False) if share >= threshold
         ]
-        for parameter, row in zip(space.parameters, frequencies, strict=True)
+        for parameter, row in zip(space.parameters, shares, strict=True)
     }
     kept = {name: values for name, values in kept.items() if values}
     return PopDB(
         space=space.restrict(kept),
         kept=kept,
-        frequencies=frequencies,
+        frequencies=shares,
         clusters=int(labels.max()) + 1,
         noise=int((labels < 0).sum()),
         size_before=space.size,
@@ -104,7 +104,7 @@ def _clusters(
     return np.asarray(found, dtype=np.intp)
 
 
-def _frequencies(space: "SearchSpace", genotypes: Genotypes) -> npt.NDArray[np.float64]:
+def frequencies(space: "SearchSpace", genotypes: Genotypes) -> npt.NDArray[np.float64]:
     """Return the share of every value where its parameter is active, float (p, most values)."""
     active = space.active(genotypes)
     most = max(len(parameter.values) for parameter in space.parameters)

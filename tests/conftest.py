@@ -14,3 +14,13 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"the published measurements are not at {folder}")
     return folder
+
+
+@pytest.fixture(scope="session")
+def studied(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a store with measurements and finished searches; tests only read it."""
+    from tests.studied import write  # loads torch, which few tests need
+
+    path = tmp_path_factory.mktemp("studied") / "latency.duckdb"
+    write(path)
+    return path

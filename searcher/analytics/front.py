@@ -5,15 +5,18 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from latbase.errors import InvalidInputError
+from latbase.searcher.analytics import figures
 
-EVALUATED = "#9aa5b1"
-FRONT = "#0072b2"  # Okabe-Ito blue: told apart by colour-blind readers
-MARKED = "#d55e00"  # Okabe-Ito vermillion
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+EVALUATED, FRONT = figures.GREY, figures.BLUE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,11 +49,13 @@ def picture(view: FrontView, path: Path) -> None:
     Raises:
         InvalidInputError: the suffix is none that can be drawn, or the folder cannot be written.
     """
-    from matplotlib.figure import Figure  # noqa: PLC0415 - half a second that only this needs
+    figures.save(draw(view), path)
 
-    figure = Figure(figsize=(8, 5.2), layout="constrained")
-    axes = figure.add_subplot()
-    x, y, x_label, y_label = _plane(view)
+
+def draw(view: FrontView) -> "Figure":
+    """Return the picture of :func:`picture`."""
+    figure, (axes,) = figures.blank()
+    x, y, x_label, y_label = plane(view)
     shown = np.isfinite(x) & np.isfinite(y)
     rest, front = shown & ~view.on_front, shown & view.on_front
     axes.scatter(x[rest], y[rest], s=18, color=EVALUATED, label=f"evaluated ({rest.sum()})")
@@ -64,19 +69,15 @@ def picture(view: FrontView, path: Path) -> None:
     elif view.values.shape[1] == 2:  # noqa: PLR2004
         axes.plot(x[front][order], y[front][order], color=FRONT, linewidth=1, zorder=2)
     axes.set(xlabel=x_label, ylabel=y_label, title=view.title)
-    axes.grid(alpha=0.25)
     axes.legend(loc="lower right")
-    try:
-        figure.savefig(path, dpi=150)
-    except (OSError, ValueError) as error:
-        raise InvalidInputError(f"The picture cannot be written to {path}: {error}.") from error
+    return figure
 
 
 def page(view: FrontView) -> str:
     """Return one HTML page that needs nothing from the network: plot, table and JSON configs."""
     import plotly.graph_objects as go  # noqa: PLC0415 - seconds that only this needs
 
-    x, y, x_label, y_label = _plane(view)
+    x, y, x_label, y_label = plane(view)
     hover = [_hover(view, row) for row in range(len(view.values))]
     figure = go.Figure(layout={"template": "plotly_white", "height": 560})
     for name, mask, color, size in (
@@ -115,9 +116,10 @@ def write_page(view: FrontView, path: Path) -> None:
         raise InvalidInputError(f"The page cannot be written to {path}: {error}.") from error
 
 
-def _plane(
+def plane(
     view: FrontView,
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], str, str]:
+    """Return x and y, float (n,) each, and their labels."""
     if view.values.shape[1] == 1:
         order = np.arange(1, len(view.values) + 1, dtype=np.float64)
         return order, view.values[:, 0], "evaluation", view.axes[0]

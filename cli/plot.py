@@ -1,0 +1,249 @@
+"""The plot commands: figures of searches, fronts, hypervolume, predictors and parameters."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from latbase.cli.output import json_out, note, show_rows
+from latbase.errors import InvalidInputError
+from latbase.settings import Settings
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from latbase.searcher.results import Results
+
+SEVERAL = 2
+"""Fronts that can be compared."""
+
+
+def _figure_file(command: Callable[..., None]) -> Callable[..., None]:
+    return click.option(
+        "-o",
+        "--output",
+        "path",
+        type=click.Path(dir_okay=False, path_type=Path),
+        required=True,
+        metavar="FILE",
+        help="Where to draw it (.png, .svg or .pdf).",
+    )(command)
+
+
+def _normalised(command: Callable[..., None]) -> Callable[..., None]:
+    return click.option(
+        "--normalised",
+        is_flag=True,
+        help="Show measured values as shares of their range, 0 to 1, never absolute.",
+    )(command)
+
+
+@click.group(epilog="Example: latbase plot progression latest -o progression.png")
+def plot() -> None:
+    """Draw figures of what searches found and what predictors know."""
+
+
+@plot.command(epilog="Example: latbase plot progression latest -o progression.png")
+@click.argument("search_id", metavar="SEARCH")
+@_figure_file
+@_normalised
+@click.pass_obj
+def progression(settings: Settings, search_id: str, path: Path, normalised: bool) -> None:
+    """Draw every evaluation of SEARCH, coloured by when it was made."""
+    from latbase.searcher.analytics import progression as drawing
+
+    (found,) = _searches(settings, [search_id], normalised=normalised)
+    _save(drawing.draw(found), path)
+
+
+@plot.command(epilog="Example: latbase plot fronts 3f2a 91bc -o fronts.svg")
+@click.argument("search_ids", metavar="SEARCH...", nargs=-1, required=True)
+@_figure_file
+@_normalised
+@click.option("--json", "as_json", is_flag=True, help="Write the costs as JSON.")
+@click.pass_obj
+def fronts(
+    settings: Settings, search_ids: tuple[str, ...], path: Path, normalised: bool, as_json: bool
+) -> None:
+    """Draw the fronts of several searches, and say what using one machine's on another costs.
+
+    The cost is the hypervolume lost when a front's sub-networks, as measured on the other machine,
+    replace what that machine's own search found.
+    """
+    from latbase import db
+    from latbase.searcher.analytics import exchange as drawing
+
+    absolute = _searches(settings, search_ids, normalised=False)
+    if len(absolute) < SEVERAL:
+        raise InvalidInputError("One front is nothing to compare; name two searches or more.")
+    with db.connect(settings.store, read_only=True) as store:
+        costs = drawing.exchange(store, absolute)
+    _save(drawing.draw(_shown(absolute, normalised=normalised)), path)
+    rows = [asdict(cost) for cost in costs]
+    if as_json:
+        json_out(rows)
+        return
+    show_rows(list(rows[0]), [list(row.values()) for row in rows], "A front used elsewhere")
+    if any(cost.lost_percent is None for cost in costs):
+        note("A cost is known once every member of a front is measured on the other configuration.")
+
+
+@plot.command(epilog="Example: latbase plot hypervolume 3f2a 91bc 77d0 -o hypervolume.png")
+@click.argument("search_ids", metavar="SEARCH...", nargs=-1, required=True)
+@_figure_file
+@click.pass_obj
+def hypervolume(settings: Settings, search_ids: tuple[str, ...], path: Path) -> None:
+    """Draw hypervolume against evaluations; searches that differ in the seed make one band."""
+    from latbase.searcher.analytics import hypervolume as drawing
+
+    _save(drawing.draw(drawing.growths(_searches(settings, search_ids, normalised=False))), path)
+
+
+@plot.command(epilog="Example: latbase plot predictor SUPERNET --config 1a2b -o predictor.png")
+@click.argument("supernet")
+@click.option("--config", "prefix", metavar="ID", required=True, help="Measured on this one.")
+@click.option("--metric", default="latency_ms", show_default=True)
+@click.option("--kind", default="ridge", show_default=True, help="ridge, gp, … or auto.")
+@_figure_file
+@_normalised
+@click.pass_obj
+def predictor(
+    settings: Settings,
+    supernet: str,
+    prefix: str,
+    metric: str,
+    kind: str,
+    path: Path,
+    normalised: bool,
+) -> None:
+    """Draw a predictor's error by training size, and its predictions beside measured values."""
+    from latbase import db, supernets
+    from latbase.db import queries
+    from latbase.searcher.analytics import learning as drawing
+    from latbase.searcher.catalogue import training_data
+
+    network = supernets.load(supernet)
+    with db.connect(settings.store, read_only=True) as store:
+        place = queries.configuration_id(store, prefix)
+        data = training_data(store, network, place, metric)
+    found = drawing.learning(data, kind)
+    title = f"{supernet} on {place[:8]}"
+    _save(drawing.draw(found, title, normalised=normalised), path)
+
+
+@plot.command(epilog="Example: latbase plot ranking SUPERNET -o ranking.png")
+@click.argument("supernet_names", metavar="SUPERNET...", nargs=-1, required=True)
+@click.option("--metric", default="latency_ms", show_default=True)
+@click.option("--kind", default="ridge", show_default=True, help="ridge, gp, … or auto.")
+@_figure_file
+@click.option("--json", "as_json", is_flag=True, help="Write the scores as JSON.")
+@click.pass_obj
+def ranking(
+    settings: Settings,
+    supernet_names: tuple[str, ...],
+    metric: str,
+    kind: str,
+    path: Path,
+    as_json: bool,
+) -> None:
+    """Draw how well predictors rank unseen sub-networks, per supernet and configuration."""
+    from latbase import db, supernets
+    from latbase.db import queries
+    from latbase.db.networks import supernet_of
+    from latbase.searcher.analytics import learning as drawing
+    from latbase.searcher.catalogue import LEAST_ROWS, training_data
+
+    with db.connect(settings.store, read_only=True) as store:
+        data = [
+            training_data(store, network, place.configuration_id, metric)
+            for network in map(supernets.load, supernet_names)
+            for place in queries.profiled(
+                store, supernet_of(network).supernet_id, metric, least=LEAST_ROWS
+            )
+        ]
+    found = drawing.rankings(data, kind)
+    if not found:
+        raise InvalidInputError(
+            f"Nowhere are {LEAST_ROWS} sub-networks of these supernets measured; "
+            "run latbase profile."
+        )
+    _save(drawing.draw_rankings(found), path)
+    rows = [asdict(each) for each in found]
+    if as_json:
+        json_out(rows)
+    else:
+        show_rows(list(rows[0]), [list(row.values()) for row in rows], None)
+
+
+@plot.command(epilog="Example: latbase plot parameters latest -o parameters.png")
+@click.argument("search_id", metavar="SEARCH")
+@_figure_file
+@click.pass_obj
+def parameters(settings: Settings, search_id: str, path: Path) -> None:
+    """Draw which values the sub-networks on the front of SEARCH take."""
+    from latbase import supernets
+    from latbase.searcher.analytics import parameters as drawing
+    from latbase.searcher.popdb import frequencies
+
+    (found,) = _searches(settings, [search_id], normalised=False)
+    space = supernets.load(found.supernet).space
+    genotypes = space.from_configs([member["config"] for member in found.members()])
+    shares = drawing.shares(space, frequencies(space, genotypes))
+    _save(drawing.draw(shares, f"{found.title}: values on the front of {len(genotypes)}"), path)
+
+
+@plot.command(epilog="Example: latbase plot popdb latest -o popdb.png")
+@click.argument("search_id", metavar="SEARCH")
+@_figure_file
+@click.option("--min-cluster-size", type=click.IntRange(2), default=50, show_default=True)
+@click.option("--min-samples", type=click.IntRange(1), default=10, show_default=True)
+@click.pass_obj
+def popdb(
+    settings: Settings, search_id: str, path: Path, min_cluster_size: int, min_samples: int
+) -> None:
+    """Draw how often each value occurs in the dense regions of what SEARCH evaluated."""
+    from latbase import supernets
+    from latbase.searcher import constrain
+    from latbase.searcher.analytics import parameters as drawing
+
+    (found,) = _searches(settings, [search_id], normalised=False)
+    space = supernets.load(found.supernet).space
+    reduced = constrain(
+        space,
+        space.from_configs(found.configs),
+        min_cluster_size=min_cluster_size,
+        min_samples=min_samples,
+    )
+    title = f"{found.title}: values in {reduced.clusters} clusters, {reduced.noise} in none"
+    _save(drawing.draw(drawing.shares(space, reduced.frequencies), title), path)
+
+
+def _searches(
+    settings: Settings, search_ids: Sequence[str], *, normalised: bool
+) -> "list[Results]":
+    from latbase import db
+    from latbase.searcher import results
+
+    with db.connect(settings.store, read_only=True) as store:
+        found = [results.load(store, search_id) for search_id in search_ids]
+    for each in found:
+        if not len(each.values):
+            raise InvalidInputError(
+                f"Search {each.record.search_id} has no evaluations yet; run latbase search."
+            )
+    return _shown(found, normalised=normalised)
+
+
+def _shown(found: "list[Results]", *, normalised: bool) -> "list[Results]":
+    from latbase.searcher.analytics import normalising
+
+    return [normalising.normalised(each) for each in found] if normalised else found
+
+
+def _save(figure: "Figure", path: Path) -> None:
+    from latbase.searcher.analytics import figures
+
+    figures.save(figure, path)
+    note(f"Picture written to {path}")

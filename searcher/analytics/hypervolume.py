@@ -1,0 +1,169 @@
+"""Hypervolume against evaluations, over seeds (Fig. 10 and 12 of the paper)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from latbase.errors import InvalidInputError
+from latbase.searcher import pareto
+from latbase.searcher.analytics import figures
+from latbase.searcher.objectives import Minimised, minimised
+from latbase.searcher.results import Results
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Values = npt.NDArray[np.float64]
+
+PLANE = 2
+"""A hypervolume needs at least two objectives."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Box:
+    """What hypervolumes are a share of: the box between the best and the worst of each objective.
+
+    Attributes:
+        best: float (m,), minimised.
+        worst: float (m,), the reference point.
+    """
+
+    best: Values
+    worst: Values
+
+    @classmethod
+    def around(cls, outcomes: Sequence[Minimised]) -> "Box":
+        """Return the box that all feasible points span.
+
+        Raises:
+            InvalidInputError: they span none.
+        """
+        points = np.vstack([each.points[each.feasible] for each in outcomes])
+        flat = not len(points) or bool((points.min(axis=0) == points.max(axis=0)).any())
+        if flat or points.shape[1] < PLANE:
+            raise InvalidInputError(
+                f"{len(points)} feasible evaluations of {points.shape[1]} objectives span no box; "
+                "a hypervolume needs two objectives and evaluations that differ in each."
+            )
+        return cls(best=points.min(axis=0), worst=points.max(axis=0))
+
+    def percent(self, points: Values) -> float:
+        """Return the share of the box that ``points``, float (n, m), dominate."""
+        return 100.0 * pareto.hypervolume(self._scaled(points), np.ones(len(self.best)))
+
+    def curve(self, outcome: Minimised) -> Values:
+        """Return the share after each evaluation, in percent, float (n,)."""
+        points, limit = self._scaled(outcome.points), np.ones(len(self.best))
+        front, volume = np.empty((0, len(limit))), 0.0
+        found = np.empty(len(points))
+        for row in range(len(points)):
+            if outcome.feasible[row]:
+                gain = float(pareto.improvements(points[row : row + 1], front, limit)[0])
+                if gain > 0:
+                    front = np.vstack([front, points[row : row + 1]])
+                    front = front[pareto.non_dominated(front)]
+                    volume += gain
+            found[row] = 100.0 * volume
+        return found
+
+    def _scaled(self, points: Values) -> Values:
+        return (points - self.best) / (self.worst - self.best)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Growth:
+    """Searches that differ only in their seed.
+
+    Attributes:
+        label: what they have in common.
+        seeds: how many there are.
+        mean: float (n,), percent of the box after each evaluation; n is that of the shortest.
+        deviation: float (n,), over the seeds; 0 with one.
+    """
+
+    label: str
+    seeds: int
+    mean: Values
+    deviation: Values
+
+
+def growths(searches: Sequence[Results]) -> list[Growth]:
+    """Return how the hypervolume grew, per tactic; one box holds all of one configuration.
+
+    Raises:
+        InvalidInputError: the searches have different objectives, or span no box.
+    """
+    same_objectives(searches)
+    outcomes: dict[str | None, list[tuple[str, Minimised]]] = {}
+    for search in searches:
+        outcome = minimised(search.objectives, search.values)
+        outcomes.setdefault(search.record.configuration_id, []).append((_label(search), outcome))
+    groups: dict[str, list[Values]] = {}
+    for labelled in outcomes.values():
+        box = Box.around([outcome for _, outcome in labelled])
+        for label, outcome in labelled:
+            groups.setdefault(label, []).append(box.curve(outcome))
+    found = []
+    for label, curves in groups.items():
+        shortest = min(len(curve) for curve in curves)
+        stacked = np.array([curve[:shortest] for curve in curves])
+        found.append(
+            Growth(
+                label=label,
+                seeds=len(curves),
+                mean=stacked.mean(axis=0),
+                deviation=stacked.std(axis=0),
+            )
+        )
+    return found
+
+
+def same_objectives(searches: Sequence[Results]) -> None:
+    """Return if the searches optimise the same.
+
+    Raises:
+        InvalidInputError: they do not.
+    """
+    asked = {
+        tuple((each.name, each.maximize) for each in search.objectives if each.optimize)
+        for search in searches
+    }
+    if len(asked) > 1:
+        found = "; ".join(", ".join(name for name, _ in names) for names in sorted(asked))
+        raise InvalidInputError(
+            f"The searches optimise different things ({found}); compare those that optimise the "
+            "same, in the same order."
+        )
+
+
+def draw(found: Sequence[Growth]) -> "Figure":
+    """Draw the means as lines and the deviations as bands."""
+    figure, (axes,) = figures.blank()
+    for position, growth in enumerate(found):
+        color, marker = figures.style(position)
+        count = np.arange(1, len(growth.mean) + 1)
+        axes.plot(
+            count,
+            growth.mean,
+            color=color,
+            marker=marker,
+            markevery=max(1, len(count) // 10),
+            label=f"{growth.label} ({growth.seeds} seed{'s' if growth.seeds > 1 else ''})",
+        )
+        low, high = growth.mean - growth.deviation, growth.mean + growth.deviation
+        axes.fill_between(count, low, high, color=color, alpha=0.2, linewidth=0)
+    axes.set(
+        xlabel="evaluations",
+        ylabel="hypervolume (% of the box)",
+        title="Hypervolume against evaluations: mean and standard deviation over seeds",
+    )
+    axes.legend(loc="lower right")
+    return figure
+
+
+def _label(search: Results) -> str:
+    place = search.record.configuration_id
+    return f"{search.supernet}, {search.record.tactic}" + (f", {place[:8]}" if place else "")

@@ -1,0 +1,43 @@
+"""Shares of a box grow with evaluations and agree with the hypervolume of everything so far."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from latbase.db import connect
+from latbase.errors import InvalidInputError
+from latbase.searcher import results
+from latbase.searcher.analytics.hypervolume import Box, growths
+from latbase.searcher.objectives import Minimised
+
+UNIT = Box(best=np.zeros(2), worst=np.ones(2))
+
+
+@given(arrays(np.float64, st.tuples(st.integers(1, 12), st.just(2)), elements=st.floats(0, 1)))
+def test_the_curve_is_the_hypervolume_of_all_evaluations_so_far(points):
+    curve = UNIT.curve(Minimised(points=points, violation=np.zeros(len(points))))
+    whole = [UNIT.percent(points[: count + 1]) for count in range(len(points))]
+    assert curve == pytest.approx(whole)
+    assert (np.diff(curve) >= 0).all()
+
+
+def test_evaluations_that_failed_or_break_a_bound_add_nothing():
+    points = np.array([[0.5, 0.5], [np.nan, 0.1], [0.1, 0.1]])
+    curve = UNIT.curve(Minimised(points=points, violation=np.array([0.0, 0.0, 1.0])))
+    assert curve == pytest.approx([25.0, 25.0, 25.0])
+
+
+def test_evaluations_that_do_not_differ_span_no_box():
+    same = Minimised(points=np.ones((3, 2)), violation=np.zeros(3))
+    with pytest.raises(InvalidInputError, match="span no box"):
+        Box.around([same])
+
+
+def test_searches_that_differ_in_the_seed_are_one_growth(studied):
+    with connect(studied, read_only=True) as store:
+        found = growths([results.load(store, each) for each in ("10", "11", "80", "81")])
+    assert [growth.seeds for growth in found] == [2, 2]
+    assert all(growth.mean[-1] > growth.mean[0] for growth in found)
+    assert all((growth.deviation > 0).any() for growth in found)
