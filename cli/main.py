@@ -16,6 +16,7 @@ COMMANDS = {
     "front": ("front", "The best sub-networks of a search: table, picture, page, JSON."),
     "latency": ("latency", "Latency of known sub-networks: measured, else predicted."),
     "popdb": ("popdb", "Which values the good sub-networks of a search kept."),
+    "migrate": ("migrate", "Copy a store to another engine, verified."),
     "plot": ("plot", "Figures: progression, fronts, hypervolume, predictors, parameters."),
     "predictor": ("predictor", "How well latency can be predicted on each configuration."),
     "profile": ("profile", "Measure sub-networks of a supernet on this host."),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 from latbase.db.jobs import JobQueue, OwnedQueue
 from latbase.db.records import Record
 from latbase.db.tokens import OwnedTokens, Tokens
-from latbase.errors import InvalidInputError, StoreBusyError
+from latbase.errors import InvalidInputError, StoreBusyError, StoreError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -144,6 +144,7 @@ def connect(
     read_only: bool = False,
     token: str | None = None,
     certificate: Path | None = None,
+    data: Path | None = None,
 ) -> Store:
     """Open the latency store at ``target``, making it if it does not exist.
 
@@ -156,6 +157,7 @@ def connect(
         read_only: only read; a file must exist.
         token: for a service that asks for one.
         certificate: PEM file of the authority to trust for a service; the system's if None.
+        data: where a new store on PostgreSQL is to keep its measurements.
 
     Raises:
         StoreError: the target cannot be a store; the message says why and what to do.
@@ -165,7 +167,7 @@ def connect(
     """
     name = str(target)
     if name.startswith(("postgresql://", "postgres://")):
-        return _postgres(name, read_only=read_only)
+        return _postgres(name, data, read_only=read_only)
     if name.startswith(("http://", "https://")):
         return _service(name, read_only=read_only, token=token, certificate=certificate)
     if name == ":memory:":
@@ -191,10 +193,14 @@ def _file(path: Path | None, *, read_only: bool) -> Store:
     return DuckDbStore(path, read_only=read_only)
 
 
-def _postgres(url: str, *, read_only: bool) -> Store:
-    from latbase.db.postgres_store import PostgresStore  # noqa: PLC0415
-
-    return PostgresStore(url, read_only=read_only, move_s=None)
+def _postgres(url: str, data: Path | None, *, read_only: bool) -> Store:
+    try:
+        from latbase.db.postgres_store import PostgresStore  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise StoreError(
+            f"A store on PostgreSQL needs {error.name}: pip install 'latbase[postgresql]'."
+        ) from error
+    return PostgresStore(url, data, read_only=read_only, move_s=None)
 
 
 def _served(path: Path, *, read_only: bool) -> Store | None:
