@@ -22,6 +22,7 @@ COMMANDS = {
     "profile": ("profile", "Measure sub-networks of a supernet on this host."),
     "query": ("store", "Ask the store anything in SQL (read-only)."),
     "quickstart": ("quickstart", "Measure this host, search, and show its best sub-networks."),
+    "report": ("report", "One self-contained page on a search."),
     "search": ("search", "Search for the best sub-networks on one configuration."),
     "searches": ("search", "Searches in the store."),
     "supernets": ("supernets", "Supernets that can be profiled and searched."),

@@ -73,8 +73,13 @@ def draw(view: FrontView) -> "Figure":
     return figure
 
 
-def page(view: FrontView) -> str:
-    """Return one HTML page that needs nothing from the network: plot, table and JSON configs."""
+def page(view: FrontView, appendix: str = "") -> str:
+    """Return one HTML page that needs nothing from the network: plot, table and JSON configs.
+
+    Args:
+        view: what it shows.
+        appendix: HTML that follows the table.
+    """
     import plotly.graph_objects as go  # noqa: PLC0415 - seconds that only this needs
 
     x, y, x_label, y_label = plane(view)
@@ -101,17 +106,18 @@ def page(view: FrontView) -> str:
         plot=plot,
         header="".join(f"<th>{html.escape(axis)}</th>" for axis in view.axes),
         rows="".join(_row(view, row) for row in _front_order(view)),
+        appendix=appendix,
     )
 
 
-def write_page(view: FrontView, path: Path) -> None:
+def write_page(view: FrontView, path: Path, appendix: str = "") -> None:
     """Write :func:`page` to ``path``.
 
     Raises:
         InvalidInputError: the file cannot be written.
     """
     try:
-        path.write_text(page(view))
+        path.write_text(page(view, appendix))
     except OSError as error:
         raise InvalidInputError(f"The page cannot be written to {path}: {error}.") from error
 
@@ -152,11 +158,13 @@ body {{ font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 72re
         padding: 0 1rem; color: #1f2933; }}
 table {{ border-collapse: collapse; width: 100%; }}
 th, td {{ text-align: right; padding: .3rem .6rem; border-bottom: 1px solid #e4e7eb; }}
+img {{ max-width: 100%; }}
 th:last-child, td:last-child {{ text-align: left; overflow-wrap: anywhere; font-size: .75rem; }}
 </style></head><body>
 <h1>{title}</h1>{remarks}
 {plot}
 <h2>Front</h2>
 <table><thead><tr>{header}<th>sub-network</th></tr></thead><tbody>{rows}</tbody></table>
+{appendix}
 </body></html>
 """

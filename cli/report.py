@@ -1,0 +1,42 @@
+"""The report command: one page that holds everything about a search."""
+
+from pathlib import Path
+
+import click
+
+from latbase.cli.output import note
+from latbase.settings import Settings
+
+
+@click.command(epilog="Example: latbase report latest -o report.html")
+@click.argument("search_id", metavar="SEARCH")
+@click.option(
+    "-o",
+    "--output",
+    "path",
+    type=click.Path(dir_okay=False, path_type=Path),
+    required=True,
+    metavar="FILE",
+    help="Where to write the page.",
+)
+@click.option("--normalised", is_flag=True, help="Show measured values as shares, never absolute.")
+@click.pass_obj
+def report(settings: Settings, search_id: str, path: Path, normalised: bool) -> None:
+    """Write one self-contained page on SEARCH (its id, its first characters, or: latest).
+
+    Front, progression, hypervolume, preferred values, predictor and recipe; it opens offline.
+    """
+    from latbase import db, supernets
+    from latbase.errors import InvalidInputError
+    from latbase.searcher import results
+    from latbase.searcher.analytics import front, normalising
+    from latbase.searcher.analytics.report import appendix
+
+    with db.connect(settings.store, read_only=True) as store:
+        found = results.load(store, search_id)
+        if not len(found.values):
+            raise InvalidInputError(f"Search {search_id} has no evaluations yet.")
+        shown = normalising.normalised(found) if normalised else found
+        more = appendix(store, supernets.load(found.supernet), shown, normalised=normalised)
+    front.write_page(shown.view(), path, more)
+    note(f"Report written to {path}")
