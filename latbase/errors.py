@@ -70,6 +70,10 @@ class DeviceError(MeasurementError):
     """The device asked for does not exist or cannot be used on this host."""
 
 
+class DaemonError(LatbaseError):
+    """A daemon cannot run, or be installed, on this host as it is."""
+
+
 class PredictorError(LatbaseError):
     """There is not enough data, or not the right data, to fit or apply a predictor."""
 

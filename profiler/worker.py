@@ -32,7 +32,7 @@ def main() -> None:
     spec = WorkerSpec.from_json(sys.argv[1])
     channel = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
-    _die_with(spec.parent)
+    die_with(spec.parent)
     scheduling = isolate(spec.cpus)
     # Imported only now: the threads torch starts inherit affinity and priority.
     from latbase.profiler.subjects import Subjects  # noqa: PLC0415
@@ -73,7 +73,7 @@ def isolate(cpus: tuple[int, ...]) -> str:
     return REAL_TIME
 
 
-def _die_with(parent: int) -> None:
+def die_with(parent: int) -> None:
     """Ask the kernel to end this process when its parent dies, also by kill -9."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:

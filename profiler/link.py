@@ -1,0 +1,60 @@
+"""The store as a daemon holds it: opened when needed, served if it is a file, opened again."""
+
+from contextlib import ExitStack
+
+from latbase import db
+from latbase.db import Store
+
+
+class Link:
+    """A way to the store at ``target`` that outlives the loss of it.
+
+    A file that nobody serves is opened and served on loopback, so that other commands find it; a
+    file that is served, and a URL, is reached through its service.
+
+    Args:
+        target: path or URL, see :func:`latbase.db.connect`.
+        token: for a service that asks for one.
+    """
+
+    def __init__(self, target: str, token: str | None = None) -> None:
+        self.target = target
+        self._token = token
+        self._open = ExitStack()
+        self._store: Store | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the store was reached and not dropped since."""
+        return self._store is not None
+
+    def store(self) -> Store:
+        """Return the store, after opening it if need be.
+
+        Raises:
+            StoreError: it cannot be opened now.
+        """
+        if self._store is None:
+            with ExitStack() as stack:
+                store = stack.enter_context(db.connect(self.target, token=self._token))
+                _serve(store, stack)
+                self._open, self._store = stack.pop_all(), store
+        return self._store
+
+    def drop(self) -> None:
+        """Let go of the store; the next use opens it again."""
+        self._store = None
+        self._open.close()
+
+
+def _serve(store: Store, stack: ExitStack) -> None:
+    """Serve ``store`` until ``stack`` closes if this process owns its file."""
+    from latbase.db.client import HttpStore  # noqa: PLC0415 -- with the next: thin clients stay thin
+
+    if isinstance(store, HttpStore):
+        return
+    from latbase.db.duckdb_store import DuckDbStore  # noqa: PLC0415
+    from latbase.db.service.running import Service  # noqa: PLC0415
+
+    if isinstance(store, DuckDbStore):
+        stack.enter_context(Service(store))

@@ -1,0 +1,241 @@
+"""The daemon as a process of its own, killed for real."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from latbase import db, supernets
+from latbase.db import Store, endpoint
+from latbase.db.jobs import JobRequest, new_id
+from latbase.db.networks import subnets_of, supernet_of
+from latbase.db.records import Configuration, Record, Subnet, Supernet
+from latbase.profiler import Fingerprint
+
+from .conftest import TOY
+
+PATIENCE_S = 120.0
+"""Long for two busy cores; a test that waits this long has failed."""
+
+COMMAND = (sys.executable, "-c", "from latbase.cli.main import run; run()")
+
+SERVICE = """
+import sys
+from pathlib import Path
+from latbase.db.duckdb_store import DuckDbStore
+from latbase.db.service.running import Service
+with DuckDbStore(Path(sys.argv[1])) as store, Service(store, port=int(sys.argv[2])) as service:
+    service.wait()
+"""
+
+
+def until(true: Callable[[], object]) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not true():
+        assert time.monotonic() < deadline, "it never came true"
+        time.sleep(0.05)
+
+
+class Site:
+    """A host with daemons, in a folder of its own."""
+
+    def __init__(self, folder: Path, found: Fingerprint) -> None:
+        self.file = folder / "latency.duckdb"
+        self.state = folder / "state"
+        self.log = folder / "daemon.log"
+        self.configuration = Configuration.of(hardware_id=found.hardware.hardware_id, input_size=16)
+        self._found = found
+        self._environ = os.environ | {
+            "LATBASE_STORE": str(self.file),
+            "LATBASE_STATE_DIR": str(self.state),
+            "XDG_CONFIG_HOME": str(folder),
+        }
+        self._processes: list[subprocess.Popen[bytes]] = []
+
+    def daemon(self, *, store: str | None = None, preset: str = "quick") -> subprocess.Popen[bytes]:
+        """Start a daemon and wait until it works."""
+        before = self.count("connected")
+        options = ("--supernet", TOY, "--preset", preset, "--poll-s", "0.2")
+        with self.log.open("ab") as log:
+            daemon = subprocess.Popen(
+                [*COMMAND, "daemon", "run", "--store", store or str(self.file), *options],
+                env=self._environ,
+                stderr=log,
+            )
+        self._processes.append(daemon)
+        until(lambda: self.count("connected") > before or daemon.poll() is not None)
+        assert daemon.poll() is None, self.log.read_text()
+        return daemon
+
+    def service(self, port: int) -> subprocess.Popen[bytes]:
+        """Serve the file from a process of its own."""
+        service = subprocess.Popen([sys.executable, "-c", SERVICE, str(self.file), str(port)])
+        self._processes.append(service)
+        until(lambda: endpoint.file_of(self.file).exists() and endpoint.serving(self.file))
+        return service
+
+    def latbase(self, *args: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*COMMAND, *args], env=self._environ, capture_output=True, text=True, check=False
+        )
+
+    def events(self) -> list[dict[str, object]]:
+        lines = self.log.read_text().splitlines() if self.log.exists() else []
+        return [json.loads(line) for line in lines if line.startswith("{")]
+
+    def count(self, event: str) -> int:
+        return sum(each["event"] == event for each in self.events())
+
+    def enqueue(self, *records: Record, attempts: int = 1) -> None:
+        """Queue one job for each sub-network among ``records``."""
+        with db.connect(self.file) as store:
+            store.write([self._found.hardware, self.configuration, *records])
+            store.jobs.enqueue(
+                [
+                    JobRequest(
+                        job_id=new_id(),
+                        subnet_id=record.subnet_id,
+                        configuration_id=self.configuration.configuration_id,
+                        max_attempts=attempts,
+                    )
+                    for record in records
+                    if isinstance(record, Subnet)
+                ]
+            )
+
+    def jobs(self) -> list[dict[str, object]]:
+        with db.connect(self.file, read_only=True) as store:
+            found = store.query("SELECT subnet_id, status, error, attempts FROM job")
+        rows: list[dict[str, object]] = found.to_pylist()
+        return rows
+
+    def finish(self) -> list[dict[str, object]]:
+        """Wait until every job ended; return them."""
+        until(lambda: all(job["status"] in {"finished", "failed"} for job in self.jobs()))
+        return self.jobs()
+
+    def measured_once(self) -> None:
+        """Check that every job finished, and that each is one measurement."""
+        assert {job["status"] for job in self.finish()} == {"finished"}
+        with db.connect(self.file, read_only=True) as store:
+            counts = store.query(
+                "SELECT count(*) AS n FROM measurement WHERE metric = 'latency_ms' "
+                "GROUP BY subnet_id"
+            )["n"].to_pylist()
+        assert counts == [1] * len(self.jobs())
+
+    def close(self) -> None:
+        for process in self._processes:
+            process.kill()
+            process.wait()
+
+
+@pytest.fixture
+def site(tmp_path: Path, this_host: Fingerprint) -> Iterator[Site]:
+    site = Site(tmp_path, this_host)
+    yield site
+    site.close()
+
+
+def toys(*behaviours: str) -> list[Record]:
+    """The toy supernet and sub-networks that behave like that, all different."""
+    network = supernets.load(TOY)
+    sizes = [(width, depth) for width in (8, 16, 32) for depth in (2, 3, 4)]
+    configs = [
+        {"width": width, "depth": depth, "behaviour": behaviour}
+        for behaviour, (width, depth) in zip(behaviours, sizes, strict=False)
+    ]
+    return [supernet_of(network), *subnets_of(network, network.space.from_configs(configs))]
+
+
+def test_jobs_are_measured_while_others_use_the_store(site: Site):
+    daemon = site.daemon()
+    site.enqueue(*toys("ok", "crash", "ok"))
+    asked = site.latbase("query", "SELECT count(*) AS n FROM job", "--json")
+    assert json.loads(asked.stdout) == [{"n": 3}], asked.stderr
+    second = site.latbase("daemon", "run")
+    assert second.returncode == 1
+    assert f"A daemon runs on this host already (process {daemon.pid}" in second.stderr
+    jobs = site.finish()
+    assert sorted(str(job["status"]) for job in jobs) == ["failed", "finished", "finished"]
+    (error,) = (str(job["error"]) for job in jobs if job["error"])
+    assert "SIGABRT" in error
+    until(lambda: site.count("job_finished") == 2)
+    status = json.loads(site.latbase("daemon", "status", "--json").stdout)
+    assert status["running"]
+    assert (status["pid"], status["finished"], status["failed"]) == (daemon.pid, 2, 1)
+    daemon.send_signal(signal.SIGTERM)
+    assert daemon.wait(PATIENCE_S) == 0
+    assert not json.loads(site.latbase("daemon", "status", "--json").stdout)["running"]
+
+
+def test_a_killed_daemon_takes_its_jobs_up_again(site: Site):
+    site.enqueue(*toys("ok", "ok", "ok"))
+    daemon = site.daemon(preset="thorough")
+    spool = site.state / "spool"
+    until(lambda: spool.is_dir() and any(f.stat().st_size > 10_000 for f in spool.iterdir()))
+    daemon.kill()
+    daemon.wait()
+    assert {job["status"] for job in site.jobs()} == {"claimed"}
+    site.daemon()
+    site.measured_once()
+    assert {job["attempts"] for job in site.jobs()} == {1}
+
+
+def test_a_stopped_daemon_leaves_its_jobs_for_the_next(site: Site):
+    site.enqueue(*toys("ok", "ok"))
+    daemon = site.daemon(preset="thorough")
+    until(lambda: site.count("measuring_started"))
+    daemon.send_signal(signal.SIGINT)
+    assert daemon.wait(PATIENCE_S) == 0
+    site.daemon()
+    site.measured_once()
+    assert {job["attempts"] for job in site.jobs()} == {1}
+
+
+def test_results_wait_on_disk_while_the_service_is_gone(site: Site):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    service = site.service(port)
+    site.enqueue(*toys("ok", "ok", "ok"))
+    site.daemon(store=f"http://127.0.0.1:{port}")
+    until(lambda: site.count("measuring_started"))
+    service.kill()
+    service.wait()
+    until(lambda: len(list(site.state.glob("outbox/*/*.arrow"))) == 3)
+    assert site.count("store_unavailable")
+    site.service(port)
+    site.measured_once()
+    until(lambda: not list(site.state.glob("outbox/*/*")))
+
+
+def test_a_supernet_this_host_does_not_have_fails_with_the_reason(
+    site: Site, this_host: Fingerprint
+):
+    elsewhere = Supernet.of("from_elsewhere", {"parameters": []})
+    changed = Supernet.of("toy", {"parameters": ["others"]})
+    site.enqueue(
+        *(
+            record
+            for supernet in (elsewhere, changed)
+            for record in (supernet, Subnet.of(supernet.supernet_id, (0,), {"width": 8}))
+        )
+    )
+    site.daemon()
+    errors = sorted(str(job["error"]) for job in site.finish())
+    assert "The supernet toy is defined differently on this host" in errors[0]
+    assert "This host has no supernet from_elsewhere; install" in errors[1]
+    with db.connect(site.file, read_only=True) as store:
+        assert hosts(store) == [this_host.host.host_name]
+
+
+def hosts(store: Store) -> list[str]:
+    names: list[str] = store.query("SELECT host_name FROM host")["host_name"].to_pylist()
+    return names
