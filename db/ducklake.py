@@ -218,35 +218,50 @@ def _data_path(database: Database, data: Path | None) -> str:
     return path
 
 
-def _load(connection: duckdb.DuckDBPyConnection, name: str) -> None:
-    """Load an extension from its wheel, else from DuckDB's own repository.
+def check_extensions() -> None:
+    """Return if every extension that is installed fits this DuckDB.
 
     Raises:
-        StoreError: neither has it.
-        StoreVersionError: the wheel is for another DuckDB.
+        StoreVersionError: one is for another DuckDB.
     """
-    wheel = f"duckdb-extension-{name.replace('_', '-')}"
+    for name in EXTENSIONS:
+        _from_wheel(name)
+
+
+def _from_wheel(name: str) -> Path | None:
+    """Return the file of an extension; None if its wheel is not installed."""
     found = importlib.util.find_spec(f"duckdb_extension_{name}")
     if found is None or not found.submodule_search_locations:
-        try:
-            connection.execute(f"INSTALL {name}")
-            connection.execute(f"LOAD {name}")
-        except duckdb.Error as error:
-            raise StoreError(
-                f"DuckDB's extension {name} is not installed and its repository does not give it "
-                f"({error}); pip install 'latbase[postgresql]' brings it."
-            ) from error
-        return
+        return None
     folder = Path(found.submodule_search_locations[0]) / "extensions"
     file = folder / f"v{duckdb.__version__}" / f"{name}.duckdb_extension"
     if not file.exists():
+        wheel = f"duckdb-extension-{name.replace('_', '-')}"
         built_for = ", ".join(sorted(path.name for path in folder.iterdir())) or "no DuckDB"
         raise StoreVersionError(
             f"{wheel} was built for DuckDB {built_for}, and this is v{duckdb.__version__}; "
             f"pip install {wheel}=={duckdb.__version__}. Nothing was written."
         )
-    path = str(file).replace("'", "''")
-    connection.execute(f"LOAD '{path}'")
+    return file
+
+
+def _load(connection: duckdb.DuckDBPyConnection, name: str) -> None:
+    """Load an extension from its wheel, else from DuckDB's own repository.
+
+    Raises:
+        StoreError: neither has it.
+    """
+    file = _from_wheel(name)
+    try:
+        if file is None:
+            connection.execute(f"INSTALL {name}")
+        what = name if file is None else str(file).replace("'", "''")
+        connection.execute(f"LOAD '{what}'")
+    except duckdb.Error as error:
+        raise StoreError(
+            f"DuckDB's extension {name} cannot be loaded: {error} "
+            "pip install 'latbase[postgresql]' brings what fits."
+        ) from error
 
 
 _SQL = statements("ducklake")

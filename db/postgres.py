@@ -11,7 +11,7 @@ from psycopg.rows import dict_row
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from latbase.db.clock import Clock, steady_clock
-from latbase.errors import InvalidInputError, StoreError, StoreVersionError
+from latbase.errors import InvalidInputError, StoreError, StoreUnreachableError, StoreVersionError
 
 SCHEMA = "latbase"
 """Of PostgreSQL, for the tables; so a store shares a database with others."""
@@ -34,7 +34,8 @@ class Database:
         url: ``postgresql://user:password@host:port/database``.
 
     Raises:
-        StoreError: the database cannot be reached or used; the message says why and what to do.
+        StoreUnreachableError: the database does not answer, or lets nobody in.
+        StoreError: it cannot be used; the message says why and what to do.
         StoreVersionError: it was written by a newer latbase.
     """
 
@@ -44,10 +45,15 @@ class Database:
         try:
             with psycopg.connect(url, row_factory=dict_row) as connection:
                 _bring_up_to_date(connection, self.description)
+        except psycopg.OperationalError as error:
+            raise StoreUnreachableError(
+                f"{self.description} does not answer: {error}. Start PostgreSQL, or correct the "
+                "address."
+            ) from error
         except psycopg.Error as error:
             raise StoreError(
-                f"{self.description} cannot be used: {error}. Start PostgreSQL, or correct the "
-                "address; its user must be allowed to create schemas in the database."
+                f"{self.description} cannot be used: {error}. The user must be allowed to create "
+                "schemas in that database."
             ) from error
         self._pool: ConnectionPool[Connection] = ConnectionPool(
             url,
@@ -65,7 +71,8 @@ class Database:
 
         Raises:
             InvalidInputError: a value does not fit its column.
-            StoreError: the database does not answer, or cannot be written.
+            StoreUnreachableError: the database does not answer.
+            StoreError: it refused.
         """
         try:
             with self._pool.connection() as connection:
@@ -74,10 +81,14 @@ class Database:
             raise InvalidInputError(
                 f"A row does not fit the store: {error}. Nothing was written."
             ) from error
-        except (psycopg.Error, PoolTimeout) as error:
-            raise StoreError(
+        except (psycopg.OperationalError, PoolTimeout) as error:
+            raise StoreUnreachableError(
                 f"{self.description} did not do what was asked: {error}. Once it answers again, "
                 "run the same again: nothing is written twice."
+            ) from error
+        except psycopg.Error as error:
+            raise StoreError(
+                f"{self.description} refused: {error}. Nothing was written."
             ) from error
 
     def without_secrets(self, text: str) -> str:

@@ -14,7 +14,7 @@ import pyarrow as pa
 from latbase.db import copying, postgres_writing, rows, streaming, writing
 from latbase.db.combining import Combiner
 from latbase.db.duckdb_store import DuckDbStore
-from latbase.db.ducklake import Lake
+from latbase.db.ducklake import Lake, check_extensions
 from latbase.db.postgres import Database
 from latbase.db.postgres_jobs import PostgresJobs
 from latbase.db.postgres_tokens import PostgresTokens
@@ -57,6 +57,7 @@ class PostgresStore:
         move_s: float | None = MOVE_S,
     ) -> None:
         self.read_only = read_only
+        check_extensions()
         self._database = Database(url)
         try:
             self._lake = Lake(self._database, data)

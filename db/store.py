@@ -168,6 +168,10 @@ def connect(
     name = str(target)
     if name.startswith(("postgresql://", "postgres://")):
         return _postgres(name, data, read_only=read_only)
+    if data is not None:
+        raise InvalidInputError(
+            f"A directory for measurements is for stores on PostgreSQL, and {name} is none."
+        )
     if name.startswith(("http://", "https://")):
         return _service(name, read_only=read_only, token=token, certificate=certificate)
     if name == ":memory:":
