@@ -1,12 +1,19 @@
 """The daemon of this host: run, install, uninstall, status."""
 
 import dataclasses
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from latbase.cli.output import json_out
 from latbase.settings import Settings
+
+if TYPE_CHECKING:
+    from latbase.profiler.unit import Installed
 
 
 @click.group(epilog="Example: latbase daemon run")
@@ -14,43 +21,88 @@ def daemon() -> None:
     """Measure the jobs of a store on this host, as long as it runs."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """The options of a daemon, as ``run`` takes and ``install`` keeps them.
+
+    Attributes:
+        store: path or URL.
+        sources: supernets of the user, as ``file.py:Name``.
+    """
+
+    store: str
+    token_file: Path | None
+    sources: tuple[str, ...]
+    preset: str
+    poll_s: float
+
+    def arguments(self) -> list[str]:
+        """Return the options as ``latbase daemon run`` takes them."""
+        token = ["--token-file", str(self.token_file)] if self.token_file else []
+        sources = [word for source in self.sources for word in ("--supernet", source)]
+        settings = ["--preset", self.preset, "--poll-s", f"{self.poll_s:g}"]
+        return ["--store", self.store, *token, *sources, *settings]
+
+
+def work_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options of a daemon, handed over as ``work: Work``; they hold in any directory."""
+
+    @click.option("--store", metavar="PATH|URL", help="Instead of the store of latbase --store.")
+    @click.option(
+        "--token-file",
+        type=click.Path(dir_okay=False, path_type=Path),
+        help="File holding the token for a service.",
+    )
+    @click.option(
+        "--supernet",
+        "sources",
+        metavar="FILE.py:NAME",
+        multiple=True,
+        help="A super-network of your own that jobs may ask for; repeat it for more.",
+    )
+    @click.option(
+        "--preset",
+        type=click.Choice(["quick", "default", "thorough"]),
+        default="default",
+        show_default=True,
+        help="How long to measure each sub-network.",
+    )
+    @click.option(
+        "--poll-s",
+        type=click.FloatRange(0.1, 3600),
+        default=5.0,
+        show_default=True,
+        help="Seconds between looks for new jobs.",
+    )
+    @functools.wraps(command)
+    def with_work(
+        *args: object,
+        store: str | None,
+        token_file: Path | None,
+        sources: tuple[str, ...],
+        preset: str,
+        poll_s: float,
+        **kwargs: object,
+    ) -> None:
+        settings = click.get_current_context().find_object(Settings)
+        assert settings is not None, "the main command sets it"
+        token_file = token_file or settings.token_file
+        work = Work(
+            store=_absolute(store or settings.store),
+            token_file=token_file.expanduser().resolve() if token_file else None,
+            sources=tuple(map(_absolute, sources)),
+            preset=preset,
+            poll_s=poll_s,
+        )
+        command(*args, work=work, **kwargs)
+
+    return with_work
+
+
 @daemon.command(epilog="Example: latbase daemon run --store https://lab:8750 --token-file token")
-@click.option("--store", metavar="PATH|URL", help="Instead of the store of latbase --store.")
-@click.option(
-    "--token-file",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="File holding the token for a service.",
-)
-@click.option(
-    "--supernet",
-    "sources",
-    metavar="FILE.py:NAME",
-    multiple=True,
-    help="A super-network of your own that jobs may ask for; repeat it for more.",
-)
-@click.option(
-    "--preset",
-    type=click.Choice(["quick", "default", "thorough"]),
-    default="default",
-    show_default=True,
-    help="How long to measure each sub-network.",
-)
-@click.option(
-    "--poll-s",
-    type=click.FloatRange(0.1, 3600),
-    default=5.0,
-    show_default=True,
-    help="Seconds between looks for new jobs.",
-)
+@work_options
 @click.pass_obj
-def run(
-    settings: Settings,
-    store: str | None,
-    token_file: Path | None,
-    sources: tuple[str, ...],
-    preset: str,
-    poll_s: float,
-) -> None:
+def run(settings: Settings, work: Work) -> None:
     """Claim jobs for this host, measure them, deliver the results; until Ctrl-C or SIGTERM.
 
     A file that nobody serves is opened and served to every other command on this machine. Events
@@ -64,21 +116,65 @@ def run(
     from latbase.profiler import journal, presence
     from latbase.profiler.link import Link
 
-    target = store or settings.store
     journal.to_stderr()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     orders = daemons.Orders(
         state_dir=settings.state_dir,
-        sources=tuple(map(absolute, sources)),
-        preset=preset,
-        poll_s=poll_s,
+        sources=work.sources,
+        preset=work.preset,
+        poll_s=work.poll_s,
     )
-    with presence.only_daemon(settings.state_dir, target) as present:
-        link = Link(target, read_token(token_file or settings.token_file))
+    with presence.only_daemon(settings.state_dir, work.store) as present:
+        link = Link(work.store, read_token(work.token_file))
         found = profiler.fingerprint(settings.state_dir)
         daemons.Daemon(link, found, orders, present).run(stop)
+
+
+def scope_option(command: Callable[..., None]) -> Callable[..., None]:
+    """Add ``--user`` and ``--system``, handed over as ``scope``."""
+    return click.option(
+        "--user/--system",
+        "user",
+        default=True,
+        show_default=True,
+        help="This user's service, or the machine's (as root).",
+    )(command)
+
+
+@daemon.command(epilog="Example: sudo latbase daemon install --system --store /var/lib/latbase.db")
+@scope_option
+@work_options
+@click.pass_obj
+def install(settings: Settings, work: Work, user: bool) -> None:
+    """Keep a daemon running with systemd: from login on, or with --system from boot on."""
+    from latbase.profiler import unit
+
+    scope = unit.Scope.USER if user else unit.Scope.SYSTEM
+    told = unit.install(scope, settings.state_dir.resolve(), work.arguments())
+    click.echo(f"Wrote {told.unit}.")
+    _tell(told)
+
+
+@daemon.command(epilog="Example: latbase daemon uninstall --user")
+@scope_option
+def uninstall(user: bool) -> None:
+    """Stop the daemon of systemd and remove its unit; store and state stay."""
+    from latbase.profiler import unit
+
+    told = unit.uninstall(unit.Scope.USER if user else unit.Scope.SYSTEM)
+    _tell(told)
+    click.echo(f"Removed {told.unit}.")
+
+
+def _tell(told: "Installed") -> None:
+    for command in told.done:
+        click.echo(f"Ran {command}.")
+    if told.left:
+        click.echo(f"systemd did not answer ({told.reason}). Where it does, run:")
+    for command in told.left:
+        click.echo(f"  {command}")
 
 
 @daemon.command(epilog="Example: latbase daemon status --json")
@@ -100,10 +196,11 @@ def status(settings: Settings, as_json: bool) -> None:
         )
 
 
-def absolute(source: str) -> str:
-    """Return ``file.py:Name`` so that it holds in any working directory."""
-    path, _, name = source.rpartition(":")
-    return f"{Path(path).resolve()}:{name}"
+def _absolute(place: str) -> str:
+    """Return a path, or ``file.py:Name``, so that it holds in any working directory."""
+    if place.startswith(("http://", "https://")):
+        return place
+    return str(Path(place).expanduser().absolute())
 
 
 def read_token(file: Path | None) -> str | None:

@@ -13,6 +13,7 @@ COMMANDS = {
     "configs": ("store", "Configurations in the store, with how much was measured on each."),
     "coverage": ("store", "Which supernet is profiled on which configuration."),
     "daemon": ("daemon", "Measure the jobs of a store on this host, as long as it runs."),
+    "doctor": ("doctor", "How good this host is for measuring, and what would help."),
     "fingerprint": ("host", "What this host is: hardware, environment, effective CPUs."),
     "front": ("front", "The best sub-networks of a search: table, picture, page, JSON."),
     "latency": ("latency", "Latency of known sub-networks: measured, else predicted."),

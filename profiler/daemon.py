@@ -115,7 +115,6 @@ class Daemon:
         self._outbox = Outbox(orders.state_dir / "outbox" / folder)
         self._workload = Workload(self._outbox)
         self._heartbeat, self._renewal = Every(HEARTBEAT_S), Every(RENEW_S)
-        self._poll = Every(orders.poll_s)
         self._reached = False
         self._retry_s = FIRST_RETRY_S
         self._retry_at = float("-inf")
@@ -131,7 +130,7 @@ class Daemon:
             while not stop.is_set():
                 self.step()
                 notify("READY=1\nWATCHDOG=1")
-                stop.wait(WORKING_S if self._workload else min(WORKING_S, self._orders.poll_s))
+                stop.wait(WORKING_S if self._workload else self._orders.poll_s)
         finally:
             notify("STOPPING=1")
             self._workload.close()
@@ -164,7 +163,7 @@ class Daemon:
             self._account_for(delivered)
         if self._workload.job_ids and self._renewal.due():
             self._renew(store)
-        if not self._workload and self._poll.due():
+        if not self._workload:
             self._claim(store)
             self._workload.advance()
 

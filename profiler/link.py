@@ -37,7 +37,8 @@ class Link:
         if self._store is None:
             with ExitStack() as stack:
                 store = stack.enter_context(db.connect(self.target, token=self._token))
-                _serve(store, stack)
+                if not self.target.startswith(("http://", "https://")):
+                    _serve(store, stack)
                 self._open, self._store = stack.pop_all(), store
         return self._store
 
@@ -49,10 +50,7 @@ class Link:
 
 def _serve(store: Store, stack: ExitStack) -> None:
     """Serve ``store`` until ``stack`` closes if this process owns its file."""
-    from latbase.db.client import HttpStore  # noqa: PLC0415 -- with the next: thin clients stay thin
-
-    if isinstance(store, HttpStore):
-        return
+    # Only here: who works for a service elsewhere needs neither DuckDB nor a server.
     from latbase.db.duckdb_store import DuckDbStore  # noqa: PLC0415
     from latbase.db.service.running import Service  # noqa: PLC0415
 

@@ -1,0 +1,5 @@
+"""``python -m latbase`` is ``latbase``."""
+
+from latbase.cli.main import run
+
+run()
