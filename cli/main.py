@@ -28,6 +28,7 @@ COMMANDS = {
     "search": ("search", "Search for the best sub-networks on one configuration."),
     "searches": ("search", "Searches in the store."),
     "supernets": ("supernets", "Supernets that can be profiled and searched."),
+    "ui": ("ui", "The dashboard in a browser: fleet, coverage, latencies, searches, fronts."),
 }
 """Name -> (module under ``latbase.cli``, line of help). A test holds it to the real commands."""
 

@@ -8,6 +8,7 @@ import importlib.metadata
 import secrets
 import shutil
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -67,8 +68,16 @@ SAME_VERSION = Depends(_same_version)
 READER, HOST, OPERATOR = (Depends(needs(role)) for role in Role)
 
 
-def create_app(store: OwnedStore, limits: Limits | None = None) -> FastAPI:
-    """Return the service of ``store``, which the caller closes after it."""
+def create_app(
+    store: OwnedStore, limits: Limits | None = None, routers: Sequence[APIRouter] = ()
+) -> FastAPI:
+    """Return the service of ``store``, which the caller closes after it.
+
+    Args:
+        store: what it serves.
+        limits: what one request may cost.
+        routers: more to serve, such as the dashboard; each guards itself with :func:`needs`.
+    """
     bounds = limits or Limits()
     app = FastAPI(title="latbase", version=importlib.metadata.version("latbase"))
     app.state.store = store
@@ -81,6 +90,8 @@ def create_app(store: OwnedStore, limits: Limits | None = None) -> FastAPI:
     app.include_router(_asking)
     app.include_router(_measuring)
     app.include_router(_operating)
+    for router in routers:
+        app.include_router(router)
     app.add_exception_handler(LatbaseError, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _unserved)

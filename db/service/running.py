@@ -4,12 +4,14 @@ import ipaddress
 import socket
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import uvicorn
+from fastapi import APIRouter
 
 from latbase.db import endpoint
 from latbase.db.service.app import create_app
@@ -43,6 +45,11 @@ class Service:
         tls: serve HTTPS.
         insecure: listen beyond loopback without token or certificate.
         limits: what one request may cost.
+        routers: more to serve, such as the dashboard.
+
+    Attributes:
+        url: where it answers.
+        bearer: a secret of this run that lets its holder do everything.
 
     Raises:
         InvalidInputError: others could reach the store, the port is taken, or the certificate
@@ -58,12 +65,13 @@ class Service:
         tls: Tls | None = None,
         insecure: bool = False,
         limits: Limits | None = None,
+        routers: Sequence[APIRouter] = (),
     ) -> None:
         tokens = bool(store.tokens.all())
         check_exposure(host, tls=tls is not None, tokens=tokens, insecure=insecure)
         store.jobs.shorten_leases()
         self._store = store
-        self._app = create_app(store, limits)
+        self._app = create_app(store, limits, routers)
         self._tls = tls
         self._socket = _listen(host, port)
         self._server = uvicorn.Server(_settings(self._app, tls))
@@ -74,6 +82,7 @@ class Service:
             daemon=True,
         )
         self.url = self._url(host)
+        self.bearer: str = self._app.state.gate.local_bearer
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -114,7 +123,7 @@ class Service:
         return endpoint.Endpoint(
             url=self._url(loopback if address.is_unspecified else str(address)),
             instance=self._app.state.instance,
-            bearer=self._app.state.gate.local_bearer,
+            bearer=self.bearer,
             certificate=self._tls.certificate.read_text() if self._tls else None,
         )
 

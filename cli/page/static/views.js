@@ -1,0 +1,306 @@
+// The views: each fills a place and may give a function that refreshes it.
+
+import { scatter, style } from "./charts.js";
+import { ask } from "./service.js";
+
+export function make(tag, attributes, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value !== undefined && value !== false) element.setAttribute(name, value === true ? "" : value);
+  }
+  element.append(...children.filter((child) => child !== null && child !== undefined));
+  return element;
+}
+
+const number = (value, digits = 4) =>
+  value === null || value === undefined ? "–" : Number(value).toPrecision(digits).replace(/\.?0+$/, "");
+const count = (value) => (value ?? 0).toLocaleString();
+const when = (value) => (value ? new Date(value).toLocaleString() : "–");
+const since = (seconds) =>
+  seconds < 90 ? `${Math.max(0, Math.round(seconds))} s ago`
+    : seconds < 5400 ? `${Math.round(seconds / 60)} min ago`
+      : seconds < 172800 ? `${Math.round(seconds / 3600)} h ago` : `${Math.round(seconds / 86400)} days ago`;
+const place = (each) =>
+  `${each.cpu ?? "unknown processor"}: ${each.device}, ${each.threads} thread${each.threads > 1 ? "s" : ""}, ` +
+  `batch ${each.batch_size}, ${each.precision}, ${each.engine}, ${each.input_size} (${each.configuration_id.slice(0, 8)})`;
+
+// columns: [heading, row => cell, isNumber]; pick(row) makes rows that keyboard and mouse select.
+function table(columns, rows, { pick, empty = "Nothing yet." } = {}) {
+  if (!rows.length) return make("p", { class: "quiet" }, empty);
+  const body = make("tbody", {});
+  for (const row of rows) {
+    const cells = columns.map(([, cell, numeric]) => make("td", { class: numeric ? "number" : undefined }, cell(row)));
+    const line = make("tr", pick ? { tabindex: "0", "aria-selected": "false" } : {}, ...cells);
+    if (pick) {
+      line.dataset.id = row.id ?? "";
+      line.addEventListener("click", () => pick(row));
+      line.addEventListener("keydown", (event) => {
+        if (event.key === "Enter" || event.key === " ") pick(row);
+        else if (event.key === "ArrowDown") line.nextElementSibling?.focus();
+        else if (event.key === "ArrowUp") line.previousElementSibling?.focus();
+        else return;
+        event.preventDefault();
+      });
+    }
+    body.append(line);
+  }
+  const head = columns.map(([title, , numeric]) => make("th", { scope: "col", class: numeric ? "number" : undefined }, title));
+  return make("div", { class: "scroll" }, make("table", {}, make("thead", {}, make("tr", {}, ...head)), body));
+}
+
+function choice(label, options, chosen) {
+  const select = make("select", {});
+  for (const [value, text] of options) select.append(make("option", { value, selected: value === chosen }, text));
+  return [make("label", {}, label, select), select];
+}
+
+async function places() {
+  const { configurations } = await ask("fleet");
+  return new Map(configurations.map((each) => [each.configuration_id, each]));
+}
+
+const named = (known, id) => (id ? (known.has(id) ? place(known.get(id)) : id) : "–");
+
+async function fleet(root) {
+  async function draw() {
+    const { hosts, configurations, jobs } = await ask("fleet");
+    const waiting = (id) => jobs.filter((each) => each.configuration_id === id).map((each) => `${each.jobs} ${each.status}`).join(", ");
+    root.replaceChildren(
+      make("h1", {}, "Fleet"),
+      make("h2", {}, "Hosts"),
+      table([
+        ["Host", (row) => row.host_name],
+        ["Processor", (row) => row.cpu ?? "–"],
+        ["Last heartbeat", (row) => make("span", { title: when(row.seen_at) }, since(row.silent_s))],
+        ["Queued", (row) => count(row.queued), true],
+        ["Measuring", (row) => count(row.claimed), true],
+        ["Version", (row) => row.latbase_version],
+      ], hosts, { empty: "No host has reported yet; run latbase daemon run or latbase profile." }),
+      make("h2", {}, "Configurations"),
+      table([
+        ["Configuration", place],
+        ["Measurements", (row) => count(row.measurements), true],
+        ["Newest", (row) => when(row.newest_at)],
+        ["Jobs", (row) => waiting(row.configuration_id) || "none"],
+      ], configurations),
+    );
+    return true;
+  }
+  await draw();
+  return draw;
+}
+
+async function coverage(root) {
+  const [{ coverage: rows }, known] = await Promise.all([ask("coverage"), places()]);
+  root.append(
+    make("h1", {}, "Coverage"),
+    make("p", { class: "quiet" }, "What is measured where, and how well a predictor ranks sub-networks it has not seen (τ, 1 is perfect)."),
+    table([
+      ["Supernet", (row) => row.supernet],
+      ["Configuration", (row) => named(known, row.configuration_id)],
+      ["Metric", (row) => row.metric],
+      ["Sub-networks", (row) => count(row.subnets), true],
+      ["Stable", (row) => count(row.stable), true],
+      ["Unstable", (row) => count(row.unstable), true],
+      ["Predictor", (row) => row.predictor ?? "not judged"],
+      ["τ", (row) => number(row.tau, 3), true],
+      ["MAPE %", (row) => number(row.mape_percent, 3), true],
+      ["Newest", (row) => when(row.newest_at)],
+    ], rows, { empty: "Nothing is measured yet; run latbase profile." }),
+  );
+}
+
+async function latency(root) {
+  const [{ coverage: rows }, known] = await Promise.all([ask("coverage"), places()]);
+  const measured = rows.filter((row) => row.metric === "latency_ms");
+  root.append(make("h1", {}, "Latency explorer"));
+  if (!measured.length) {
+    root.append(make("p", { class: "quiet" }, "Nothing is measured yet; run latbase profile."));
+    return;
+  }
+  const supernets = new Map(measured.map((row) => [row.supernet_id, row.supernet]));
+  const [supernetLabel, supernet] = choice("Supernet", [...supernets]);
+  const spots = measured.map((row) => row.configuration_id).filter((id, at, all) => all.indexOf(id) === at);
+  const options = spots.map((id) => [id, named(known, id)]);
+  const [xLabel, x] = choice("Across", options, spots[0]);
+  const [yLabel, y] = choice("Upwards", options, spots[1] ?? spots[0]);
+  const chart = make("div", { class: "chart", role: "img", "aria-label": "Latencies on two configurations" });
+  const said = make("p", { class: "quiet", role: "status" });
+  const details = make("aside", { class: "panel", "aria-live": "polite" }, "Choose a point to see its sub-network.");
+  root.append(make("form", {}, supernetLabel, xLabel, yLabel), said, make("div", { class: "beside" }, chart, details));
+  async function draw() {
+    const found = await ask(`latency?supernet_id=${supernet.value}&x=${x.value}&y=${y.value}`);
+    said.textContent = `${count(found.subnet_id.length)} sub-networks are measured on both.`;
+    scatter(chart, [{ name: "measured", x: found.x_ms, y: found.y_ms, ids: found.subnet_id, color: style(0).color, size: 5 }],
+      { x: `latency_ms on ${x.value.slice(0, 8)}`, y: `latency_ms on ${y.value.slice(0, 8)}` },
+      (id) => inspect(details, id, known));
+  }
+  for (const select of [supernet, x, y]) select.addEventListener("change", draw);
+  await draw();
+}
+
+async function inspect(panel, id, known) {
+  const found = await ask(`subnets/${encodeURIComponent(id)}`);
+  const text = JSON.stringify(JSON.parse(found.config));
+  const copy = make("button", { type: "button" }, "Copy as JSON");
+  copy.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(text);
+    copy.textContent = "Copied";
+  });
+  panel.replaceChildren(
+    make("h2", {}, `Sub-network ${id.slice(0, 8)}`),
+    table([
+      ["Configuration", (row) => named(known, row.configuration_id)],
+      ["ms", (row) => number(row.latency_ms), true],
+      ["Verdict", (row) => row.verdict],
+    ], found.latencies, { empty: "It is measured nowhere." }),
+    make("pre", {}, text), copy,
+  );
+}
+
+async function searches(root) {
+  async function draw() {
+    const [{ searches: rows }, known] = await Promise.all([ask("searches"), places()]);
+    root.replaceChildren(make("h1", {}, "Searches"), table([
+      ["Search", (row) => make("a", { href: `#/search/${row.search_id}` }, row.search_id.slice(0, 8))],
+      ["Status", (row) => row.status],
+      ["Supernet", (row) => row.supernet],
+      ["Configuration", (row) => named(known, row.configuration_id)],
+      ["Tactic", (row) => row.tactic],
+      ["Evaluations", (row) => count(row.evaluations), true],
+      ["On the front", (row) => count(row.on_front), true],
+      ["Begun", (row) => when(row.created_at)],
+    ], rows, { empty: "No search yet; launch one, or run latbase search." }));
+    return true;
+  }
+  await draw();
+  return draw;
+}
+
+// The first objective upwards and the second across, or the order of evaluation.
+const across = (found) => (found.values.length > 1 ? found.values[1] : found.subnet_ids.map((_, at) => at + 1));
+const axesOf = (found) => ({ x: found.axes[1] ?? "evaluation", y: found.axes[0] });
+const members = (found) => found.subnet_ids.map((id, at) => ({ id, at })).filter(({ at }) => found.on_front[at])
+  .sort((a, b) => across(found)[a.at] - across(found)[b.at]);
+
+async function search(root, id) {
+  const known = await places();
+  const heading = make("h1", {});
+  const remarks = make("div", { role: "status" });
+  const chart = make("div", { class: "chart", role: "img", "aria-label": "Evaluations and front; the table below holds the same" });
+  const details = make("aside", { class: "panel", "aria-live": "polite" }, "Choose a point, or a row of the table, to see its sub-network.");
+  const list = make("section", {});
+  const shown = make("div", {}, chart, make("h2", {}, "Front"), list);
+  root.append(heading, remarks, make("div", { class: "beside" }, shown, details));
+  let drawn = -1;
+  async function pick(subnet) {
+    list.querySelectorAll("tr").forEach((line) => line.setAttribute("aria-selected", String(line.dataset.id === subnet)));
+    await inspect(details, subnet, known);
+  }
+  async function draw() {
+    const found = await ask(`searches/${encodeURIComponent(id)}`);
+    const running = found.status === "running";
+    if (found.subnet_ids.length === drawn && running) return true;
+    drawn = found.subnet_ids.length;
+    heading.textContent = `${found.supernet}: search ${found.search_id.slice(0, 8)} (${found.status})`;
+    remarks.replaceChildren(...found.remarks.map((text) => make("p", {}, text)));
+    const best = members(found);
+    if (drawn) {
+      const x = across(found), y = found.values[0], rest = found.subnet_ids.map((_, at) => at).filter((at) => !found.on_front[at]);
+      const points = (name, rows, more) => ({ name, x: rows.map((at) => x[at]), y: rows.map((at) => y[at]), ids: rows.map((at) => found.subnet_ids[at]), ...more });
+      scatter(chart, [
+        points(`evaluated (${rest.length})`, rest, { color: "#9aa5b1", size: 6 }),
+        points(`front (${best.length})`, best.map(({ at }) => at), { ...style(0), size: 10, line: found.values.length === 2 }),
+      ], axesOf(found), pick);
+    }
+    list.replaceChildren(table([
+      ...found.axes.map((axis, column) => [axis, (row) => number(found.values[column][row.at], 5), true]),
+      ["Sub-network", (row) => row.id.slice(0, 8)],
+    ], best, { pick: (row) => pick(row.id), empty: "No evaluation yet." }));
+    return running;
+  }
+  return (await draw()) ? draw : undefined;
+}
+
+async function compare(root) {
+  const [{ searches: rows }, known] = await Promise.all([ask("searches"), places()]);
+  const chart = make("div", { class: "chart", role: "img", "aria-label": "Fronts of the chosen searches" });
+  const details = make("aside", { class: "panel", "aria-live": "polite" }, "Choose a point to see its latency on every configuration.");
+  const said = make("p", { class: "quiet", role: "status" }, "Choose searches that optimise the same.");
+  const boxes = rows.map((row, at) => {
+    const box = make("input", { type: "checkbox", value: row.search_id, checked: at < 2 });
+    box.addEventListener("change", draw);
+    return box;
+  });
+  const lines = rows.map((row, at) => [boxes[at], row]);
+  root.append(make("h1", {}, "Compare fronts"), said, make("div", { class: "beside" }, chart, details), table([
+    ["Show", ([box, row]) => make("label", {}, box, row.search_id.slice(0, 8))],
+    ["Supernet", ([, row]) => row.supernet],
+    ["Configuration", ([, row]) => named(known, row.configuration_id)],
+    ["Tactic", ([, row]) => row.tactic],
+    ["Objectives", ([, row]) => row.objectives.join(", ")],
+  ], lines, { empty: "No search yet." }));
+  async function draw() {
+    const chosen = boxes.filter((box) => box.checked).map((box) => box.value);
+    const found = await Promise.all(chosen.map((id) => ask(`searches/${encodeURIComponent(id)}`)));
+    const alike = found.filter((each) => each.axes.join() === found[0].axes.join());
+    said.textContent = alike.length < found.length ? "Left out: searches whose objectives differ from the first." : "Fronts of the chosen searches.";
+    scatter(chart, alike.map((each, at) => {
+      const best = members(each).map((member) => member.at);
+      return { name: `${each.search_id.slice(0, 8)} on ${(each.configuration_id ?? "–").slice(0, 8)}`, ...style(at), size: 9, line: each.values.length === 2,
+        x: best.map((row) => across(each)[row]), y: best.map((row) => each.values[0][row]), ids: best.map((row) => each.subnet_ids[row]) };
+    }), alike.length ? axesOf(alike[0]) : { x: "", y: "" }, (id) => inspect(details, id, known));
+  }
+  if (rows.length) await draw();
+}
+
+async function launch(root) {
+  const [can, { coverage: rows }, known] = await Promise.all([ask("role"), ask("coverage"), places()]);
+  const [supernetLabel, supernet] = choice("Supernet", [...new Set(rows.map((row) => row.supernet))].map((name) => [name, name]));
+  const [whereLabel, where] = choice("Configuration", [...known.keys()].map((id) => [id, named(known, id)]));
+  const [tacticLabel, tactic] = choice("Tactic", can.tactics.map((name) => [name, name]), "auto");
+  const objectives = make("input", { value: "top1 latency_ms", required: true });
+  const evaluations = make("input", { type: "number", min: 1, max: 100000, value: 100, required: true });
+  const seed = make("input", { type: "number", min: 0, value: 0, required: true });
+  const start = make("button", { class: "main", disabled: !can.may_launch || !rows.length }, "Launch");
+  const said = make("p", { role: "status" }, can.may_launch ? "It runs on the host of this service." : "Launching needs an operator's token.");
+  const list = make("section", {});
+  const form = make("form", {}, supernetLabel, whereLabel, tacticLabel, make("label", {}, "Objectives", objectives),
+    make("label", {}, "Evaluations", evaluations), make("label", {}, "Seed", seed), start);
+  root.append(make("h1", {}, "Launch a search"), form, said, make("h2", {}, "Launched here"), list);
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    await told(() => ask("launches", { supernet: supernet.value, configuration_id: where.value, tactic: tactic.value,
+      objectives: objectives.value.trim().split(/\s+/), evaluations: Number(evaluations.value), seed: Number(seed.value) }), "Launched.");
+  });
+  async function told(action, done) {
+    try {
+      await action();
+      said.textContent = done;
+      await draw();
+    } catch (error) {
+      said.textContent = error.message;
+    }
+  }
+  function stopper(row) {
+    const stop = make("button", { type: "button", disabled: !can.may_launch }, "Stop");
+    stop.addEventListener("click", () => told(() => ask(`launches/${row.number}/stop`, {}), "Stopped."));
+    return stop;
+  }
+  async function draw() {
+    const launches = await ask("launches");
+    list.replaceChildren(table([
+      ["", (row) => count(row.number), true],
+      ["Supernet", (row) => row.supernet],
+      ["Configuration", (row) => named(known, row.configuration_id)],
+      ["Begun", (row) => when(row.began_at)],
+      ["Status", (row) => (row.exit_code === null ? stopper(row) : row.exit_code === 0 ? "finished" : `ended with ${row.exit_code}`)],
+      ["Said", (row) => make("pre", {}, row.output)],
+    ], launches, { empty: "None yet." }));
+    return true;
+  }
+  await draw();
+  return draw;
+}
+
+export const views = { fleet, coverage, latency, searches, search, compare, launch };

@@ -1,0 +1,61 @@
+"""The ui command: the dashboard in a browser."""
+
+import signal
+import webbrowser
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from latbase.cli.output import note
+from latbase.settings import Settings
+
+if TYPE_CHECKING:
+    from latbase.db.store import OwnedStore
+
+
+@click.command(epilog="Example: latbase ui --port 8400")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="[default: any free one]")
+@click.option("--no-browser", is_flag=True, help="Only print the address.")
+@click.pass_obj
+def ui(settings: Settings, port: int, no_browser: bool) -> None:
+    """Show the dashboard: fleet, coverage, latencies, searches and fronts, live.
+
+    A store that a service already serves is shown by that service; otherwise this command serves
+    the store to this machine until you press Ctrl-C, and other commands go on working with it.
+    """
+    from latbase.db import endpoint
+
+    if settings.store.startswith(("http://", "https://")):
+        _show(f"{settings.store.rstrip('/')}/ui/", no_browser=no_browser)
+        return
+    path = Path(settings.store).expanduser()
+    if served := endpoint.serving(path):
+        _show(f"{served.url}/ui/#token={served.bearer}", no_browser=no_browser)
+        return
+    from latbase.db.duckdb_store import DuckDbStore
+
+    with DuckDbStore(path) as store:
+        _serve(store, settings.store, port, no_browser=no_browser)
+
+
+def _serve(store: "OwnedStore", target: str, port: int, *, no_browser: bool) -> None:
+    from latbase.cli.page.launching import Launcher
+    from latbase.cli.page.router import dashboard
+    from latbase.db.service.running import Service
+
+    launcher = Launcher(target)
+    with Service(store, port=port, routers=[dashboard(launcher)]) as service:
+        _show(f"{service.url}/ui/#token={service.bearer}", no_browser=no_browser)
+        note("Press Ctrl-C to stop.")
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        with suppress(KeyboardInterrupt):
+            service.wait()
+        launcher.stop_all(store)
+
+
+def _show(url: str, *, no_browser: bool) -> None:
+    click.echo(url)
+    if not no_browser:
+        webbrowser.open(url)

@@ -1,0 +1,226 @@
+"""The dashboard in a real browser: what it shows, by mouse and keyboard, small, dark, live."""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect, sync_playwright
+
+from latbase.cli.page.launching import Launcher
+from latbase.cli.page.router import dashboard
+from latbase.db import Store, queries
+from latbase.db.duckdb_store import DuckDbStore
+from latbase.db.records import SearchStatus
+from latbase.db.service.running import Service
+from latbase.db.tokens import Role
+from tests.studied import EVALUATIONS, SUPERNET
+
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
+)
+
+SLEEPER = ("-c", "import sys, time; print('asked', *sys.argv[1:], flush=True); time.sleep(600)")
+"""Stands for a search: says how it was called, then takes long."""
+
+VIEWS = {
+    "fleet": "bench",
+    "coverage": "latency_ms",
+    "latency": "240 sub-networks",
+    "searches": "81search",
+    "search/10search": "Hypervolume",
+    "compare": "Fronts of the chosen searches",
+    "launch": "None yet",
+}
+"""Every view, and something it says of the store."""
+
+pytestmark = pytest.mark.skipif(not CHROMIUM, reason="no Chromium: apt-get install chromium")
+
+
+@pytest.fixture
+def store(studied: Path, tmp_path: Path) -> Iterator[DuckDbStore]:
+    shutil.copy(studied, tmp_path / "latency.duckdb")
+    with DuckDbStore(tmp_path / "latency.duckdb") as opened:
+        yield opened
+
+
+@pytest.fixture
+def service(store: DuckDbStore) -> Iterator[Service]:
+    launcher = Launcher(str(store.path), SLEEPER)
+    with Service(store, routers=[dashboard(launcher)]) as running:
+        yield running
+        launcher.stop_all(store)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=[*sandbox, "--enable-unsafe-swiftshader"]
+        )
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    opened = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def page(context: BrowserContext, service: Service) -> Page:
+    """Return the page as ``latbase ui`` opens it; any script error fails the test."""
+    opened = context.new_page()
+    opened.on("pageerror", lambda error: pytest.fail(str(error)))
+    opened.goto(f"{service.url}/ui/#token={service.bearer}")
+    expect(opened.get_by_role("heading", name="Fleet")).to_be_visible()
+    return opened
+
+
+def go(page: Page, view: str) -> None:
+    page.goto(f"{page.url.split('#')[0]}#/{view}")
+
+
+def test_every_view_shows_the_store_and_asks_nobody_else(page: Page, service: Service) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    for view, said in VIEWS.items():
+        go(page, view)
+        expect(page.locator("main")).to_contain_text(said)
+    assert len(asked) > len(VIEWS)
+    assert all(url.startswith(service.url) for url in asked)
+
+
+def test_the_token_leaves_the_address(page: Page, service: Service) -> None:
+    assert service.bearer not in page.url
+
+
+def test_a_sub_network_is_chosen_by_keyboard_and_copied(page: Page) -> None:
+    go(page, "search/10search")
+    rows = page.locator("section tbody tr")
+    rows.first.focus()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    panel = page.locator("aside")
+    expect(panel.locator("tbody tr")).to_have_count(2)
+    expect(rows.nth(1)).to_have_attribute("aria-selected", "true")
+    panel.get_by_role("button", name="Copy as JSON").click()
+    expect(panel.get_by_role("button", name="Copied")).to_be_visible()
+    copied = json.loads(page.evaluate("navigator.clipboard.readText()"))
+    assert set(copied) == {"d", "e", "ks"}
+
+
+def test_a_point_is_hovered_and_clicked(page: Page) -> None:
+    go(page, "search/10search")
+    expect(page.locator(".chart .xtick").first).to_be_visible()
+    x, y = page.evaluate(
+        """() => {
+            const chart = document.querySelector(".chart");
+            const { left, top } = chart.getBoundingClientRect();
+            const { xaxis, yaxis } = chart._fullLayout, { x, y } = chart.data[1];
+            const at = (axis, value) => axis._offset + axis.l2p(value);
+            return [left + at(xaxis, x[2]), top + at(yaxis, y[2])];
+        }"""
+    )
+    page.mouse.move(x - 1, y)
+    page.mouse.move(x, y)
+    expect(page.locator(".hoverlayer")).to_contain_text("latency_ms")
+    page.mouse.click(x, y)
+    expect(page.locator("aside tbody tr")).to_have_count(2)
+
+
+def test_ten_thousand_points_are_drawn_by_webgl(page: Page) -> None:
+    count = 10_000
+    body = {
+        "subnet_id": [f"s{number}" for number in range(count)],
+        "x_ms": [10 + number % 997 / 100 for number in range(count)],
+        "y_ms": [20 + number % 613 / 100 for number in range(count)],
+        "verdict": ["stable"] * count,
+    }
+
+    def answer(route: Route) -> None:
+        route.fulfill(json=body)
+
+    page.route("**/v1/page/latency?*", answer)
+    go(page, "latency")
+    expect(page.locator("main")).to_contain_text("10,000 sub-networks")
+    kinds = page.evaluate("document.querySelector('.chart').data.map((t) => [t.type, t.x.length])")
+    assert kinds == [["scattergl", count]]
+    expect(page.locator(".chart canvas").first).to_be_visible()
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_a_small_screen_needs_no_sideways_scrolling(page: Page, view: str) -> None:
+    page.set_viewport_size({"width": 360, "height": 740})
+    go(page, view)
+    expect(page.locator("main")).to_contain_text(VIEWS[view])
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+def test_dark_mode_is_dark(page: Page) -> None:
+    ground = "getComputedStyle(document.body).backgroundColor"
+    assert page.evaluate(ground) == "rgb(255, 255, 255)"
+    page.emulate_media(color_scheme="dark")
+    assert page.evaluate(ground) == "rgb(18, 23, 29)"
+
+
+def test_a_running_search_grows_while_it_is_watched(page: Page, store: DuckDbStore) -> None:
+    record = replace(
+        queries.search(store, "10"), search_id="livesearch", status=SearchStatus.RUNNING
+    )
+    rows = [replace(row, search_id="livesearch") for row in queries.evaluations(store, "10search")]
+    store.write([record, *rows[:5]])
+    go(page, "search/livesearch")
+    expect(page.locator("main")).to_contain_text("5 sub-networks evaluated")
+    store.write(rows[5:])
+    expect(page.locator("main")).to_contain_text(f"{EVALUATIONS} sub-networks evaluated")
+    expect(page.locator("#live")).to_contain_text("live")
+    store.write([replace(record, status=SearchStatus.FINISHED)])
+    expect(page.locator("h1")).to_contain_text("finished")
+
+
+def test_an_operator_launches_and_stops(page: Page) -> None:
+    go(page, "launch")
+    page.get_by_role("button", name="Launch", exact=True).click()
+    expect(page.locator("section")).to_contain_text(f"--new -- {SUPERNET}")
+    page.get_by_role("button", name="Stop").click()
+    expect(page.locator("section")).to_contain_text("ended with")
+
+
+def test_without_a_token_the_page_asks_for_one_and_readers_launch_nothing(
+    context: BrowserContext, service: Service, store: Store
+) -> None:
+    bearer = store.tokens.create("someone", Role.READER).bearer
+    page = context.new_page()
+    page.goto(f"{service.url}/ui/")
+    page.get_by_label("Token").fill(bearer)
+    page.get_by_role("button", name="Open").click()
+    expect(page.locator("main")).to_contain_text("bench")
+    go(page, "launch")
+    expect(page.get_by_role("button", name="Launch", exact=True)).to_be_disabled()
+
+
+def test_no_web_site_can_launch_a_search_through_the_browser(service: Service) -> None:
+    wanted = {
+        "supernet": SUPERNET,
+        "configuration_id": "abcd",
+        "objectives": ["macs"],
+        "evaluations": 1,
+        "tactic": "auto",
+        "seed": 0,
+    }
+    answer = httpx.post(f"{service.url}/v1/page/launches", json=wanted)
+    assert answer.status_code == 401
+    assert "operator's token" in answer.json()["message"]
+
+
+@pytest.mark.parametrize("name", ["../router.py", "..%2Frouter.py", "secrets.txt"])
+def test_only_the_files_of_the_page_are_served(service: Service, name: str) -> None:
+    assert httpx.get(f"{service.url}/ui/{name}").status_code == 404
