@@ -77,8 +77,8 @@ def _write_measurements(connection: Connection, turn: dict[str, object], in_lake
         old = connection.execute(_SQL["old"], turn).fetchall()
         if known := in_lake([str(row["measurement_id"]) for row in old]) if old else ():
             connection.execute(_SQL["known"], {"ids": list(known)})
-    connection.execute(_SQL["number"], turn)
-    connection.execute(_SQL["measurement"])
+    columns = _named(rows.BY_NAME["measurement"].schema.names)
+    connection.execute(_SQL["measurement"].format(columns=columns), turn)
     connection.execute(_SQL["summaries"])
 
 

@@ -27,23 +27,24 @@ WHERE job_id IN (
 -- A line per configuration, priority and search; searches take turns, counting what is out for them.
 -- The lines are found one after another from the index, and of each only the head is read.
 WITH RECURSIVE line AS (
-    (
-        SELECT configuration_id, priority, coalesce(search_id, '') AS search
+    SELECT wanted.configuration_id, beginning.priority, beginning.search
+    FROM (SELECT DISTINCT unnest(%(configurations)s::TEXT[]) AS configuration_id) AS wanted
+    CROSS JOIN LATERAL (
+        SELECT priority, coalesce(search_id, '') AS search
         FROM job
-        WHERE status = 'queued' AND configuration_id = ANY(%(configurations)s)
-        ORDER BY configuration_id, priority, coalesce(search_id, '')
+        WHERE status = 'queued' AND job.configuration_id = wanted.configuration_id
+        ORDER BY priority, coalesce(search_id, '')
         LIMIT 1
-    )
+    ) AS beginning
     UNION ALL
-    SELECT following.configuration_id, following.priority, following.search
+    SELECT line.configuration_id, following.priority, following.search
     FROM line
     CROSS JOIN LATERAL (
-        SELECT configuration_id, priority, coalesce(search_id, '') AS search
+        SELECT priority, coalesce(search_id, '') AS search
         FROM job
-        WHERE status = 'queued' AND configuration_id = ANY(%(configurations)s)
-            AND (configuration_id, priority, coalesce(search_id, ''))
-            > (line.configuration_id, line.priority, line.search)
-        ORDER BY configuration_id, priority, coalesce(search_id, '')
+        WHERE status = 'queued' AND job.configuration_id = line.configuration_id
+            AND (priority, coalesce(search_id, '')) > (line.priority, line.search)
+        ORDER BY priority, coalesce(search_id, '')
         LIMIT 1
     ) AS following
 ),

@@ -41,16 +41,10 @@ SELECT measurement_id::TEXT FROM incoming_measurement WHERE measurement_id <= %(
 -- name: known
 DELETE FROM incoming_measurement WHERE measurement_id = ANY(%(ids)s::UUID[])
 
--- name: number
-UPDATE incoming_measurement SET arrival = %(last)s - numbered.behind
-FROM (
-    SELECT measurement_id, row_number() OVER (ORDER BY measurement_id DESC) - 1 AS behind
-    FROM incoming_measurement
-) AS numbered
-WHERE incoming_measurement.measurement_id = numbered.measurement_id
-
 -- name: measurement
-INSERT INTO measurement SELECT * FROM incoming_measurement
+INSERT INTO measurement (arrival, {columns})
+SELECT %(last)s + 1 - row_number() OVER (ORDER BY measurement_id DESC), {columns}
+FROM incoming_measurement
 
 -- name: summaries
 -- What counts now, and how much there is. Comparing ids last makes the outcome independent of the
