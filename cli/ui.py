@@ -34,6 +34,8 @@ def ui(settings: Settings, port: int, no_browser: bool) -> None:
     if served := endpoint.serving(path):
         _show(f"{served.url}/ui/#token={served.bearer}", no_browser=no_browser)
         return
+    if settings.store.startswith(("postgresql://", "postgres://")):
+        raise click.UsageError("A store on PostgreSQL is shown by latbase serve --backend URL.")
     from latbase.db.duckdb_store import DuckDbStore
 
     with DuckDbStore(path) as store:
@@ -46,13 +48,12 @@ def _serve(store: "OwnedStore", target: str, port: int, *, no_browser: bool) -> 
     from latbase.db.service.running import Service
 
     launcher = Launcher(target)
-    with Service(store, port=port, routers=[dashboard(launcher)]) as service:
+    with Service(store, port=port, routers=[dashboard(launcher)]) as service, launcher:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
         _show(f"{service.url}/ui/#token={service.bearer}", no_browser=no_browser)
         note("Press Ctrl-C to stop.")
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
         with suppress(KeyboardInterrupt):
             service.wait()
-        launcher.stop_all(store)
 
 
 def _show(url: str, *, no_browser: bool) -> None:

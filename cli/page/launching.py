@@ -9,7 +9,8 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import IO, TYPE_CHECKING
+from types import TracebackType
+from typing import IO, TYPE_CHECKING, Self
 
 from latbase.db import queries
 from latbase.db.records import SearchStatus
@@ -18,7 +19,7 @@ from latbase.errors import UnknownNameError
 if TYPE_CHECKING:
     from latbase.db import Store
 
-COMMAND = ("-c", "from latbase.cli.main import run; run()")
+COMMAND = ("-m", "latbase")
 
 TAIL_BYTES = 2_000
 """How much of a process's output is shown."""
@@ -78,7 +79,7 @@ class Launch:
 
 
 class Launcher:
-    """Starts and stops searches; safe to share between threads.
+    """Starts and stops searches while its ``with`` block lasts; safe to share between threads.
 
     Args:
         target: the store they work with.
@@ -132,13 +133,23 @@ class Launcher:
             _mark_stopped(store, launch)
         return launch
 
-    def stop_all(self, store: "Store") -> None:
-        """End every search that still runs."""
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """End what still runs; nobody called those searches off, so they can be continued."""
         for launch in self.all():
-            self.stop(store, launch.number)
+            _end(launch.process)
+            launch.output.close()
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:
+    """Interrupt a process if it still runs, and wait for its end."""
     process.send_signal(signal.SIGINT)
     try:
         process.wait(STOP_S)

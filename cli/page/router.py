@@ -15,8 +15,6 @@ from latbase.db.service.gate import Credentials, Gate, needs
 from latbase.db.store import OwnedStore
 from latbase.db.tokens import Role
 from latbase.errors import StoreAccessError, UnknownNameError
-from latbase.searcher import results, tactic_names
-from latbase.searcher.objectives import minimised
 
 Answer = dict[str, object]
 
@@ -120,6 +118,8 @@ def static(name: str) -> FileResponse:
 @_reading.get("/role")
 def role(request: Request, credentials: Credentials) -> Answer:
     """Say what the caller may do, and what can be searched with; for readers."""
+    from latbase.searcher import tactic_names
+
     gate: Gate = request.app.state.gate
     found = gate.role_of(credentials.credentials if credentials else None)
     may_launch = credentials is not None and found.allows(Role.OPERATOR)
@@ -164,8 +164,10 @@ def searches(request: Request) -> Answer:
 @_reading.get("/searches/{search_id}")
 def search(request: Request, search_id: str) -> Answer:
     """Give a search with everything evaluated so far, as columns; for readers."""
+    # A daemon serves the page too, and stays small until someone looks at a search.
+    from latbase.searcher import results
+
     found = results.load(_store(request), search_id)
-    outcome = minimised(found.objectives, found.values)
     return {
         "search_id": found.record.search_id,
         "supernet": found.supernet,
@@ -178,7 +180,7 @@ def search(request: Request, search_id: str) -> Answer:
         "maximize": [objective.maximize for objective in found.objectives],
         "subnet_ids": found.subnet_ids,
         "values": [_known(column) for column in found.values.T.tolist()],
-        "on_front": outcome.front().tolist(),
+        "on_front": found.on_front().tolist(),
         "remarks": found.remarks(),
     }
 

@@ -51,9 +51,8 @@ def store(studied: Path, tmp_path: Path) -> Iterator[DuckDbStore]:
 @pytest.fixture
 def service(store: DuckDbStore) -> Iterator[Service]:
     launcher = Launcher(str(store.path), SLEEPER)
-    with Service(store, routers=[dashboard(launcher)]) as running:
+    with Service(store, routers=[dashboard(launcher)]) as running, launcher:
         yield running
-        launcher.stop_all(store)
 
 
 @pytest.fixture(scope="module")

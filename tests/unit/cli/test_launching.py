@@ -27,13 +27,19 @@ def test_the_search_command_understands_a_launch():
 
 
 def test_a_launch_that_ended_is_shown_with_what_it_said():
-    launcher = Launcher(":memory:", ("-c", "import sys; sys.exit('no such supernet')"))
-    launch = launcher.start(WANTED)
-    launch.process.wait()
-    assert launch.exit_code == 1
-    assert launch.tail() == "no such supernet\n"
-    assert launcher.all() == [launch]
-    launch.output.close()
+    with Launcher(":memory:", ("-c", "import sys; sys.exit('no such supernet')")) as launcher:
+        launch = launcher.start(WANTED)
+        launch.process.wait()
+        assert launch.exit_code == 1
+        assert launch.tail() == "no such supernet\n"
+        assert launcher.all() == [launch]
+
+
+def test_what_still_runs_ends_with_the_service():
+    with Launcher(":memory:", ("-c", "import time; time.sleep(600)")) as launcher:
+        launch = launcher.start(WANTED)
+        assert launch.exit_code is None
+    assert launch.exit_code is not None
 
 
 def test_only_own_launches_are_stopped():
