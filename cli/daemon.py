@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from latbase.cli import freshness
+from latbase.cli.freshness import KeepFresh, in_any_folder
 from latbase.cli.output import json_out
 from latbase.settings import Settings
 
@@ -28,6 +30,7 @@ class Work:
     Attributes:
         store: path or URL.
         sources: supernets of the user, as ``file.py:Name``.
+        policies: profiles to keep fresh.
     """
 
     store: str
@@ -35,13 +38,15 @@ class Work:
     sources: tuple[str, ...]
     preset: str
     poll_s: float
+    policies: tuple[KeepFresh, ...]
 
     def arguments(self) -> list[str]:
-        """Return the options as ``latbase daemon run`` takes them."""
+        """Return the options as ``latbase daemon run`` and ``refresh`` take them."""
         token = ["--token-file", str(self.token_file)] if self.token_file else []
         sources = [word for source in self.sources for word in ("--supernet", source)]
+        policies = [word for policy in self.policies for word in ("--keep-fresh", str(policy))]
         settings = ["--preset", self.preset, "--poll-s", f"{self.poll_s:g}"]
-        return ["--store", self.store, *token, *sources, *settings]
+        return ["--store", self.store, *token, *sources, *policies, *settings]
 
 
 def work_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -74,6 +79,14 @@ def work_options(command: Callable[..., None]) -> Callable[..., None]:
         show_default=True,
         help="Seconds between looks for new jobs.",
     )
+    @click.option(
+        "--keep-fresh",
+        "policies",
+        metavar="SUPERNET:PERCENT",
+        multiple=True,
+        help="When idle, sample SUPERNET on this host's configurations until latency is predicted "
+        "with less than PERCENT error. On a service elsewhere it needs an operator's token.",
+    )
     @functools.wraps(command)
     def with_work(
         *args: object,
@@ -82,6 +95,7 @@ def work_options(command: Callable[..., None]) -> Callable[..., None]:
         sources: tuple[str, ...],
         preset: str,
         poll_s: float,
+        policies: tuple[str, ...],
         **kwargs: object,
     ) -> None:
         settings = click.get_current_context().find_object(Settings)
@@ -90,9 +104,10 @@ def work_options(command: Callable[..., None]) -> Callable[..., None]:
         work = Work(
             store=_absolute(store or settings.store),
             token_file=token_file.expanduser().resolve() if token_file else None,
-            sources=tuple(map(_absolute, sources)),
+            sources=tuple(map(in_any_folder, sources)),
             preset=preset,
             poll_s=poll_s,
+            policies=tuple(map(KeepFresh.parse, policies)),
         )
         command(*args, work=work, **kwargs)
 
@@ -122,9 +137,11 @@ def run(settings: Settings, work: Work) -> None:
         signal.signal(number, lambda *_: stop.set())
     orders = daemons.Orders(
         state_dir=settings.state_dir,
-        sources=work.sources,
+        # Jobs of a policy are this host's too, so it must find the supernet.
+        sources=(*work.sources, *(each.supernet for each in work.policies)),
         preset=work.preset,
         poll_s=work.poll_s,
+        refill=freshness.Refill(work.arguments()) if work.policies else None,
     )
     with presence.only_daemon(settings.state_dir, work.store) as present:
         link = Link(work.store, read_token(work.token_file))
@@ -177,6 +194,17 @@ def _tell(told: "Installed") -> None:
         click.echo(f"  {command}")
 
 
+@daemon.command(epilog="Example: latbase daemon refresh --keep-fresh ofa_resnet50:5")
+@work_options
+@click.pass_obj
+def refresh(settings: Settings, work: Work) -> None:
+    """Queue once what --keep-fresh lacks on this host; a running daemon does it by itself."""
+    from latbase.profiler import journal
+
+    journal.to_stderr()
+    freshness.refresh(settings, work.store, read_token(work.token_file), work.policies)
+
+
 @daemon.command(epilog="Example: latbase daemon status --json")
 @click.option("--json", "as_json", is_flag=True, help="Write it as JSON.")
 @click.pass_obj
@@ -196,11 +224,11 @@ def status(settings: Settings, as_json: bool) -> None:
         )
 
 
-def _absolute(place: str) -> str:
-    """Return a path, or ``file.py:Name``, so that it holds in any working directory."""
-    if place.startswith(("http://", "https://")):
-        return place
-    return str(Path(place).expanduser().absolute())
+def _absolute(store: str) -> str:
+    """Return a path so that it holds in any working directory; URLs stay as they are."""
+    if store.startswith(("http://", "https://")):
+        return store
+    return str(Path(store).expanduser().absolute())
 
 
 def read_token(file: Path | None) -> str | None:

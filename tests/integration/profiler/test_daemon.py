@@ -21,6 +21,8 @@ from latbase.profiler import Fingerprint
 
 from .conftest import TOY
 
+pytestmark = pytest.mark.slow
+
 PATIENCE_S = 120.0
 """Long for two busy cores; a test that waits this long has failed."""
 
@@ -33,6 +35,21 @@ from latbase.db.duckdb_store import DuckDbStore
 from latbase.db.service.running import Service
 with DuckDbStore(Path(sys.argv[1])) as store, Service(store, port=int(sys.argv[2])) as service:
     service.wait()
+"""
+
+TAME = """
+import torch
+
+class Tame:
+    parameters = {"width": tuple(range(1, 9)), "depth": (1, 2, 3, 4)}
+    input_shape = (1, 16, 16)
+
+    def build(self, config):
+        width, depth = config["width"], config["depth"]
+        sizes = [1, *[width] * depth]
+        return torch.nn.Sequential(
+            *[torch.nn.Conv2d(a, b, 3, padding=1) for a, b in zip(sizes, sizes[1:])]
+        )
 """
 
 
@@ -59,10 +76,12 @@ class Site:
         }
         self._processes: list[subprocess.Popen[bytes]] = []
 
-    def daemon(self, *, store: str | None = None, preset: str = "quick") -> subprocess.Popen[bytes]:
+    def daemon(
+        self, *more: str, store: str | None = None, preset: str = "quick"
+    ) -> subprocess.Popen[bytes]:
         """Start a daemon and wait until it works."""
         before = self.count("connected")
-        options = ("--supernet", TOY, "--preset", preset, "--poll-s", "0.2")
+        options = ("--supernet", TOY, "--preset", preset, "--poll-s", "0.2", *more)
         with self.log.open("ab") as log:
             daemon = subprocess.Popen(
                 [*COMMAND, "daemon", "run", "--store", store or str(self.file), *options],
@@ -214,6 +233,20 @@ def test_results_wait_on_disk_while_the_service_is_gone(site: Site):
     site.service(port)
     site.measured_once()
     until(lambda: not list(site.state.glob("outbox/*/*")))
+
+
+def test_an_idle_daemon_keeps_a_profile_fresh(site: Site, tmp_path: Path):
+    (tmp_path / "tame.py").write_text(TAME)
+    site.enqueue()  # nothing; but the configuration is known
+    site.daemon("--keep-fresh", f"{tmp_path / 'tame.py'}:Tame:1000%")
+
+    def judged() -> list[dict[str, object]]:
+        return [each for each in site.events() if each["event"] == "profile_judged"]
+
+    until(lambda: any(each["mape_percent"] is not None for each in judged()))
+    assert [(each["measured"], each["queued"]) for each in judged() if each["queued"]] == [(0, 30)]
+    assert judged()[-1]["queued"] == 0
+    site.measured_once()
 
 
 def test_a_supernet_this_host_does_not_have_fails_with_the_reason(
