@@ -1,6 +1,6 @@
 """Values that no hardware decides, kept in the store so that none is paid for twice."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
@@ -16,18 +16,25 @@ from latbase.searcher.knowledge import Genotypes, Known, Values
 
 if TYPE_CHECKING:
     from latbase.db import Store
+    from latbase.searcher.fanning import Fan
     from latbase.searcher.objectives import Objective
     from latbase.supernets import Appraiser, Supernet
+    from latbase.supernets.accuracy.appraiser import Config
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Appraised:
-    """An objective that an appraiser gives: read from the store, appraised where missing."""
+    """An objective that an appraiser gives: read from the store, appraised where missing.
+
+    Attributes:
+        fan: spreads what is missing over other workers; None: this process appraises.
+    """
 
     store: "Store"
     supernet: "Supernet"
     objective: str
     appraiser: "Appraiser"
+    fan: "Fan | None" = None
 
     @property
     def source(self) -> Source:
@@ -42,7 +49,7 @@ class Appraised:
     def values(self, genotypes: Genotypes) -> Values:
         """Return the values, float (n,); NaN where there is none.
 
-        Each value is stored as soon as it is known: a killed search repeats only the one in hand.
+        Each value is stored as soon as it is known: a killed search repeats only what is in hand.
 
         Raises:
             SupernetError: the appraiser broke its contract.
@@ -52,12 +59,13 @@ class Appraised:
         if conditions is None:
             return np.array([self.appraiser(subnet.config) for subnet in subnets])
         found = self._stored()
-        missing = {s.subnet_id: s for s in subnets if s.subnet_id not in found}
-        for subnet_id, subnet in missing.items():
-            value = found[subnet_id] = self.appraiser(subnet.config)
+        missing = list({s.subnet_id: s for s in subnets if s.subnet_id not in found}.values())
+        for position, value in self._appraise([subnet.config for subnet in missing]):
+            subnet = missing[position]
+            found[subnet.subnet_id] = value
             if not np.isnan(value):
                 record = Validation.of(
-                    subnet_id=subnet_id,
+                    subnet_id=subnet.subnet_id,
                     metric=self.objective,
                     value=value,
                     source=self.source,
@@ -65,6 +73,11 @@ class Appraised:
                 )
                 self.store.write([supernet_of(self.supernet), subnet, record])
         return np.array([found[subnet.subnet_id] for subnet in subnets])
+
+    def _appraise(self, configs: "Sequence[Config]") -> Iterator[tuple[int, float]]:
+        if self.fan is None:
+            return ((position, self.appraiser(config)) for position, config in enumerate(configs))
+        return self.fan.appraise(self.objective, configs)
 
     def _stored(self) -> dict[str, float]:
         supernet_id = supernet_of(self.supernet).supernet_id
@@ -77,6 +90,7 @@ def appraised(
     supernet: "Supernet",
     objectives: "Sequence[Objective]",
     given: "Mapping[str, Appraiser]" = MappingProxyType({}),
+    fan: "Fan | None" = None,
 ) -> dict[str, Appraised]:
     """Return the sources of those objectives that an appraiser gives, by objective name.
 
@@ -85,6 +99,7 @@ def appraised(
         supernet: whose sub-networks; its own appraisers come second.
         objectives: what a search wants.
         given: appraisers the user chose, which come first.
+        fan: takes over what the supernet's own appraisers do.
     """
     found = {**supernet.appraisers, **given}
     if "naswot" not in found and any(objective.name == "naswot" for objective in objectives):
@@ -93,7 +108,11 @@ def appraised(
         found["naswot"] = Naswot(supernet=supernet)
     return {
         each.name: Appraised(
-            store=store, supernet=supernet, objective=each.name, appraiser=found[each.name]
+            store=store,
+            supernet=supernet,
+            objective=each.name,
+            appraiser=found[each.name],
+            fan=fan if each.name in supernet.appraisers and each.name not in given else None,
         )
         for each in objectives
         if each.name in found
