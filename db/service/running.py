@@ -75,9 +75,9 @@ class Service:
         self._tls = tls
         self._socket = _listen(host, port)
         self._server = uvicorn.Server(_settings(self._app, tls))
+        self._ended = threading.Event()
         self._thread = threading.Thread(
-            target=self._server.run,
-            args=([self._socket],),
+            target=self._run,
             name="latbase-service",
             daemon=True,
         )
@@ -110,8 +110,14 @@ class Service:
 
     def wait(self, timeout_s: float | None = None) -> bool:
         """Wait until the service ends by itself; returns whether it did."""
-        self._thread.join(timeout_s)
-        return not self._thread.is_alive()
+        # Not Thread.join: before Python 3.13 an interrupted one takes the thread for ended.
+        return self._ended.wait(timeout_s)
+
+    def _run(self) -> None:
+        try:
+            self._server.run([self._socket])
+        finally:
+            self._ended.set()
 
     def _url(self, host: str) -> str:
         name = f"[{host}]" if ":" in host else host

@@ -30,5 +30,7 @@ def test_the_page_is_served_until_the_command_is_stopped(studied, tmp_path, endi
         again = subprocess.run(COMMAND, env=environ, capture_output=True, text=True, check=True)
         assert again.stdout.strip() == address
         serving.send_signal(ending)
-        assert serving.wait() == 0
+        _, said = serving.communicate()
+        assert serving.returncode == 0
+        assert "Traceback" not in said
     assert not store.with_name("latency.duckdb.endpoint").exists()
