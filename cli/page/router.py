@@ -33,6 +33,9 @@ FILES = {
 PLOTLY = "plotly.min.js"
 """The library of the charts, out of the installed Python package of the same name."""
 
+MOST_COMPARED = 12
+"""Searches whose fronts are judged against each other at once."""
+
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self' 'unsafe-eval'; "
     "connect-src 'self'; "
@@ -183,6 +186,20 @@ def search(request: Request, search_id: str) -> Answer:
         "on_front": found.on_front().tolist(),
         "remarks": found.remarks(),
     }
+
+
+@_reading.get("/exchange")
+def exchange(
+    request: Request,
+    search: Annotated[list[str], Query(min_length=2, max_length=MOST_COMPARED)],
+) -> Answer:
+    """Tell what it costs to use each search's front for each other's machine; for readers."""
+    from latbase.searcher import results
+    from latbase.searcher.analytics import exchange as analytics
+
+    store = _store(request)
+    costs = analytics.exchange(store, [results.load(store, search_id) for search_id in search])
+    return {"costs": costs}
 
 
 @_reading.get("/subnets/{subnet_id}")

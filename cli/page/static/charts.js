@@ -2,6 +2,7 @@
 
 const COLORS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#888888"];
 const SYMBOLS = ["circle", "square", "diamond", "triangle-up", "x", "cross", "star"];
+const MARK = "chosen";
 const CONFIG = { responsive: true, displaylogo: false, showSendToCloud: false };
 
 const webgl = (() => {
@@ -41,6 +42,7 @@ export function scatter(element, points, axes, onPick) {
     uirevision: axes.x + axes.y,
     xaxis: axis(axes.x),
     yaxis: axis(axes.y),
+    modebar: { bgcolor: "rgba(0,0,0,0)", color: color("--quiet"), activecolor: color("--blue") },
     legend: { orientation: "h", y: 1.08 },
   };
   window.Plotly.react(element, traces, layout, CONFIG);
@@ -52,6 +54,22 @@ export function scatter(element, points, axes, onPick) {
     });
   }
   element.pick = onPick;
+}
+
+// A ring around the sub-network that a row of a table names.
+export function mark(element, id) {
+  for (const trace of element.data ?? []) {
+    const at = trace.name === MARK ? -1 : (trace.customdata ?? []).indexOf(id);
+    if (at < 0) continue;
+    const old = element.data.findIndex((each) => each.name === MARK);
+    if (old >= 0) window.Plotly.deleteTraces(element, old);
+    window.Plotly.addTraces(element, {
+      type: "scatter", mode: "markers", name: MARK, showlegend: false, hoverinfo: "skip",
+      x: [trace.x[at]], y: [trace.y[at]],
+      marker: { color: "#d55e00", symbol: "circle-open", size: 18, line: { width: 3 } },
+    });
+    return;
+  }
 }
 
 export const drop = (element) => window.Plotly.purge(element);

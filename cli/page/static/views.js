@@ -1,6 +1,6 @@
 // The views: each fills a place and may give a function that refreshes it.
 
-import { scatter, style } from "./charts.js";
+import { mark, scatter, style } from "./charts.js";
 import { ask } from "./service.js";
 
 export function make(tag, attributes, ...children) {
@@ -195,6 +195,7 @@ async function search(root, id) {
   let drawn = -1;
   async function pick(subnet) {
     list.querySelectorAll("tr").forEach((line) => line.setAttribute("aria-selected", String(line.dataset.id === subnet)));
+    mark(chart, subnet);
     await inspect(details, subnet, known);
   }
   async function draw() {
@@ -233,7 +234,9 @@ async function compare(root) {
     return box;
   });
   const lines = rows.map((row, at) => [boxes[at], row]);
-  root.append(make("h1", {}, "Compare fronts"), said, make("div", { class: "beside" }, chart, details), table([
+  const costs = make("section", {});
+  let turns = 0;
+  root.append(make("h1", {}, "Compare fronts"), said, make("div", { class: "beside" }, chart, details), costs, make("h2", {}, "Searches"), table([
     ["Show", ([box, row]) => make("label", {}, box, row.search_id.slice(0, 8))],
     ["Supernet", ([, row]) => row.supernet],
     ["Configuration", ([, row]) => named(known, row.configuration_id)],
@@ -241,15 +244,30 @@ async function compare(root) {
     ["Objectives", ([, row]) => row.objectives.join(", ")],
   ], lines, { empty: "No search yet." }));
   async function draw() {
+    const turn = ++turns; // an answer to an older choice is not shown
     const chosen = boxes.filter((box) => box.checked).map((box) => box.value);
     const found = await Promise.all(chosen.map((id) => ask(`searches/${encodeURIComponent(id)}`)));
-    const alike = found.filter((each) => each.axes.join() === found[0].axes.join());
-    said.textContent = alike.length < found.length ? "Left out: searches whose objectives differ from the first." : "Fronts of the chosen searches.";
+    if (turn !== turns) return;
+    const alike = found.filter((each) => each.axes.join() === found[0].axes.join() && each.supernet === found[0].supernet);
+    const told = await costsOf(alike).catch((error) => [make("p", { class: "quiet" }, error.message)]);
+    if (turn !== turns) return;
+    costs.replaceChildren(...told);
+    said.textContent = alike.length < found.length ? "Left out: searches of another supernet or other objectives than the first." : "Fronts of the chosen searches.";
     scatter(chart, alike.map((each, at) => {
       const best = members(each).map((member) => member.at);
       return { name: `${each.search_id.slice(0, 8)} on ${(each.configuration_id ?? "–").slice(0, 8)}`, ...style(at), size: 9, line: each.values.length === 2,
         x: best.map((row) => across(each)[row]), y: best.map((row) => each.values[0][row]), ids: best.map((row) => each.subnet_ids[row]) };
     }), alike.length ? axesOf(alike[0]) : { x: "", y: "" }, (id) => inspect(details, id, known));
+  }
+  async function costsOf(alike) {
+    if (alike.length < 2) return [];
+    const { costs: borrowed } = await ask(`exchange?${alike.map((each) => `search=${each.search_id}`).join("&")}`);
+    return [make("h2", {}, "What a front costs elsewhere"), table([
+      ["Front of", (row) => row.found_by.slice(0, 8)],
+      ["Used instead of", (row) => row.used_on.slice(0, 8)],
+      ["Measured there", (row) => `${row.measured} of ${row.members}`],
+      ["Hypervolume lost", (row) => (row.lost_percent === null ? "not all measured" : `${number(row.lost_percent, 3)} %`), true],
+    ], borrowed)];
   }
   if (rows.length) await draw();
 }

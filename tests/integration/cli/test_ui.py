@@ -33,7 +33,7 @@ VIEWS = {
     "latency": "240 sub-networks",
     "searches": "81search",
     "search/10search": "Hypervolume",
-    "compare": "Fronts of the chosen searches",
+    "compare": "Hypervolume lost",
     "launch": "None yet",
 }
 """Every view, and something it says of the store."""
@@ -110,6 +110,7 @@ def test_a_sub_network_is_chosen_by_keyboard_and_copied(page: Page) -> None:
     panel = page.locator("aside")
     expect(panel.locator("tbody tr")).to_have_count(2)
     expect(rows.nth(1)).to_have_attribute("aria-selected", "true")
+    assert page.evaluate("document.querySelector('.chart').data.at(-1).name") == "chosen"
     panel.get_by_role("button", name="Copy as JSON").click()
     expect(panel.get_by_role("button", name="Copied")).to_be_visible()
     copied = json.loads(page.evaluate("navigator.clipboard.readText()"))
@@ -133,6 +134,16 @@ def test_a_point_is_hovered_and_clicked(page: Page) -> None:
     expect(page.locator(".hoverlayer")).to_contain_text("latency_ms")
     page.mouse.click(x, y)
     expect(page.locator("aside tbody tr")).to_have_count(2)
+
+
+def test_the_cost_of_another_machines_front_is_told(page: Page) -> None:
+    go(page, "compare")
+    page.get_by_label("80search").uncheck()
+    page.get_by_label("10search").check()
+    expect(page.locator("section")).to_contain_text("Hypervolume lost")
+    expect(page.locator("section tbody tr")).to_have_count(2)
+    page.get_by_label("81search").uncheck()
+    expect(page.locator("section tbody tr")).to_have_count(0)
 
 
 def test_ten_thousand_points_are_drawn_by_webgl(page: Page) -> None:
