@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from latbase.cli.opening import open_store
 from latbase.cli.output import json_out, note, show_rows
 from latbase.settings import Settings
 
@@ -34,11 +35,10 @@ def front(
     page_path: Path | None,
 ) -> None:
     """Show the best sub-networks of the search ID (or its first characters, or: latest)."""
-    from latbase import db
     from latbase.searcher import results
     from latbase.searcher.analytics import front as drawing
 
-    with db.connect(settings.store, read_only=True) as store:
+    with open_store(settings, read_only=True) as store:
         found = results.load(store, search_id)
     if picture_path:
         drawing.picture(found.view(), picture_path)

@@ -10,9 +10,7 @@ import numpy.typing as npt
 from latbase import profiler, supernets
 from latbase.cli.arguments import Measuring
 from latbase.cli.output import note
-from latbase.db import queries
 from latbase.db.records import Configuration
-from latbase.errors import InvalidInputError
 from latbase.settings import Settings
 
 if TYPE_CHECKING:
@@ -59,21 +57,9 @@ class Here:
             input_size=self.measuring.input_size or self.network.default_input_size,
         )
 
-    def own_configuration(self, prefix: str) -> Configuration:
-        """Return the configuration whose id starts with ``prefix``; it must be of this hardware.
-
-        Raises:
-            UnknownNameError: none does, or several do.
-            InvalidInputError: it belongs to other hardware.
-        """
-        found = queries.configuration(self.store, prefix)
-        if found.hardware_id != self.fingerprint.hardware.hardware_id:
-            raise InvalidInputError(
-                f"Configuration {found.configuration_id} belongs to other hardware "
-                f"({found.hardware_id}) than this host ({self.fingerprint.hardware.hardware_id}); "
-                "run the search there."
-            )
-        return found
+    def offers(self, configuration: Configuration) -> bool:
+        """Say whether this host can measure on ``configuration``."""
+        return configuration.hardware_id == self.fingerprint.hardware.hardware_id
 
     def profile(
         self,

@@ -4,6 +4,7 @@ import json
 
 import click
 
+from latbase.cli.opening import open_store
 from latbase.cli.output import Output, note, output_options, show
 from latbase.settings import Settings
 
@@ -28,13 +29,13 @@ def latency(
     A predicted value comes from a ridge on what was measured there; spread_ms says how far off the
     truth it is likely to be.
     """
-    from latbase import db, supernets
+    from latbase import supernets
     from latbase.db import queries
     from latbase.searcher import lookup
 
     network = supernets.load(supernet)
     wanted = network.space.from_configs([_config(text) for text in networks]) if networks else None
-    with db.connect(settings.store, read_only=True) as store:
+    with open_store(settings, read_only=True) as store:
         chosen = (
             [queries.configuration_id(store, prefix)]
             if prefix

@@ -1,6 +1,7 @@
 """The ``latbase`` command. Sub-commands are imported only when used, so help is instant."""
 
 from importlib import import_module
+from keyword import iskeyword
 from pathlib import Path
 
 import click
@@ -10,13 +11,21 @@ from latbase import settings
 from latbase.cli.failures import exit_with_status
 
 COMMANDS = {
+    "backup": ("moving", "Copy the whole store to a file while others use it."),
+    "check": ("moving", "Read everything in the store and say what is wrong with it."),
     "configs": ("store", "Configurations in the store, with how much was measured on each."),
     "coverage": ("store", "Which supernet is profiled on which configuration."),
     "daemon": ("daemon", "Measure the jobs of a store on this host, as long as it runs."),
     "doctor": ("doctor", "How good this host is for measuring, and what would help."),
+    "enqueue": ("fleet", "Ask daemons to measure sub-networks."),
+    "export": ("moving", "Write the store, or a part of it, as Parquet files."),
     "fingerprint": ("host", "What this host is: hardware, environment, effective CPUs."),
     "front": ("front", "The best sub-networks of a search: table, picture, page, JSON."),
+    "hosts": ("fleet", "The hosts: hardware, last heartbeat, queue, version."),
+    "import": ("moving", "Add an export, DyNAS-T results or anyone's latency tables."),
+    "jobs": ("fleet", "The queue, and why jobs failed; cancel them."),
     "latency": ("latency", "Latency of known sub-networks: measured, else predicted."),
+    "merge": ("moving", "Add everything in another store."),
     "migrate": ("migrate", "Copy a store to another engine, verified."),
     "plot": ("plot", "Figures: progression, fronts, hypervolume, predictors, parameters."),
     "popdb": ("popdb", "Which values the good sub-networks of a search kept."),
@@ -25,9 +34,12 @@ COMMANDS = {
     "query": ("store", "Ask the store anything in SQL (read-only)."),
     "quickstart": ("quickstart", "Measure this host, search, and show its best sub-networks."),
     "report": ("report", "One self-contained page on a search."),
+    "restore": ("moving", "Put a backup in the place of the store."),
     "search": ("search", "Search for the best sub-networks on one configuration."),
     "searches": ("search", "Searches in the store."),
+    "serve": ("serve", "Serve the store to other machines."),
     "supernets": ("supernets", "Supernets that can be profiled and searched."),
+    "token": ("token", "Who may use a service: create, list, revoke tokens."),
     "ui": ("ui", "The dashboard in a browser: fleet, coverage, latencies, searches, fronts."),
 }
 """Name -> (module under ``latbase.cli``, line of help). A test holds it to the real commands."""
@@ -45,7 +57,8 @@ class LazyGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module = import_module(f"latbase.cli.{COMMANDS[cmd_name][0]}")
-        command: click.Command = getattr(module, cmd_name)
+        attribute = cmd_name.replace("-", "_")
+        command: click.Command = getattr(module, attribute + "_" * iskeyword(attribute))
         return command
 
     def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:

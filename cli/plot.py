@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from latbase.cli.opening import open_store
 from latbase.cli.output import json_out, note, show_rows
 from latbase.errors import InvalidInputError
 from latbase.settings import Settings
@@ -72,13 +73,12 @@ def fronts(
     The cost is the hypervolume lost when a front's sub-networks, as measured on the other machine,
     replace what that machine's own search found.
     """
-    from latbase import db
     from latbase.searcher.analytics import exchange as drawing
 
     absolute = _searches(settings, search_ids, normalised=False)
     if len(absolute) < SEVERAL:
         raise InvalidInputError("One front is nothing to compare; name two searches or more.")
-    with db.connect(settings.store, read_only=True) as store:
+    with open_store(settings, read_only=True) as store:
         costs = drawing.exchange(store, absolute)
     _save(drawing.draw(_shown(absolute, normalised=normalised)), path)
     rows = [asdict(cost) for cost in costs]
@@ -119,13 +119,13 @@ def predictor(
     normalised: bool,
 ) -> None:
     """Draw a predictor's error by training size, and its predictions beside measured values."""
-    from latbase import db, supernets
+    from latbase import supernets
     from latbase.db import queries
     from latbase.searcher.analytics import learning as drawing
     from latbase.searcher.catalogue import training_data
 
     network = supernets.load(supernet)
-    with db.connect(settings.store, read_only=True) as store:
+    with open_store(settings, read_only=True) as store:
         place = queries.configuration_id(store, prefix)
         data = training_data(store, network, place, metric)
     found = drawing.learning(data, kind)
@@ -149,13 +149,13 @@ def ranking(
     as_json: bool,
 ) -> None:
     """Draw how well predictors rank unseen sub-networks, per supernet and configuration."""
-    from latbase import db, supernets
+    from latbase import supernets
     from latbase.db import queries
     from latbase.db.networks import supernet_of
     from latbase.searcher.analytics import learning as drawing
     from latbase.searcher.catalogue import LEAST_ROWS, training_data
 
-    with db.connect(settings.store, read_only=True) as store:
+    with open_store(settings, read_only=True) as store:
         data = [
             training_data(store, network, place.configuration_id, metric)
             for network in map(supernets.load, supernet_names)
@@ -223,10 +223,9 @@ def popdb(
 def _searches(
     settings: Settings, search_ids: Sequence[str], *, normalised: bool
 ) -> "list[Results]":
-    from latbase import db
     from latbase.searcher import results
 
-    with db.connect(settings.store, read_only=True) as store:
+    with open_store(settings, read_only=True) as store:
         found = [results.load(store, search_id) for search_id in search_ids]
     for each in found:
         if not len(each.values):

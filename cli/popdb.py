@@ -2,6 +2,7 @@
 
 import click
 
+from latbase.cli.opening import open_store
 from latbase.cli.output import Output, note, output_options, show
 from latbase.settings import Settings
 
@@ -33,12 +34,12 @@ def popdb(
     """
     import pyarrow as pa
 
-    from latbase import db, supernets
+    from latbase import supernets
     from latbase.db import queries
     from latbase.searcher import constrain
     from latbase.searcher.recipes import history
 
-    with db.connect(settings.store, read_only=True) as store:
+    with open_store(settings, read_only=True) as store:
         search = queries.search(store, search_id)
         network = supernets.load(queries.supernet_name(store, search.supernet_id))
         genotypes = history(store, network, search.search_id)

@@ -2,6 +2,7 @@
 
 import click
 
+from latbase.cli.opening import open_store
 from latbase.cli.output import Output, note, output_options, progress, show
 from latbase.settings import Settings
 
@@ -23,12 +24,12 @@ def predictor(
     """
     import pyarrow as pa
 
-    from latbase import db, supernets
+    from latbase import supernets
     from latbase.db import queries
     from latbase.searcher import catalogue
 
     network = supernets.load(supernet)
-    with db.connect(settings.store) as store:
+    with open_store(settings) as store:
         chosen = (
             [queries.configuration_id(store, prefix)]
             if prefix

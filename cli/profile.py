@@ -5,6 +5,7 @@ import itertools
 import click
 
 from latbase.cli.arguments import IntegerList, Measuring, measuring_options
+from latbase.cli.opening import open_store
 from latbase.cli.output import Output, note, output_options, progress, show
 from latbase.settings import Settings
 
@@ -48,13 +49,13 @@ def profile(
     """
     import pyarrow as pa
 
-    from latbase import db, supernets
+    from latbase import supernets
     from latbase.cli.here import Here
 
     network = supernets.load(supernet)
     genotypes = network.space.sample(count, seed)
     rows = []
-    with db.connect(settings.store) as store:
+    with open_store(settings) as store:
         here = Here.of(settings, store, supernet, measuring)
         for each_threads, each_batch in itertools.product(threads, batch_size):
             configuration = here.configuration(each_threads, each_batch)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from latbase.cli.arguments import Measuring
+from latbase.cli.opening import open_store
 from latbase.cli.output import progress, show_rows
 from latbase.settings import Settings
 
@@ -46,7 +47,7 @@ def quickstart(
     settings: Settings, supernet: str, out: Path, count: int, evaluations: int, seed: int
 ) -> None:
     """Measure this host, search, and show its best sub-networks (about five minutes)."""
-    from latbase import db, supernets
+    from latbase import supernets
     from latbase.cli.here import Here
 
     network = supernets.load(supernet)
@@ -65,7 +66,7 @@ def quickstart(
         preset="default",
     )
     out.mkdir(parents=True, exist_ok=True)
-    with db.connect(settings.store) as store:
+    with open_store(settings) as store:
         here = Here.of(settings, store, supernet, measuring)
         configuration = here.configuration(threads=1, batch_size=1)
         _introduce(here, configuration)

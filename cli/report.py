@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from latbase.cli.opening import open_store
 from latbase.cli.output import note
 from latbase.settings import Settings
 
@@ -26,13 +27,13 @@ def report(settings: Settings, search_id: str, path: Path, normalised: bool) -> 
 
     Front, progression, hypervolume, preferred values, predictor and recipe; it opens offline.
     """
-    from latbase import db, supernets
+    from latbase import supernets
     from latbase.errors import InvalidInputError
     from latbase.searcher import results
     from latbase.searcher.analytics import front, normalising
     from latbase.searcher.analytics.report import appendix
 
-    with db.connect(settings.store, read_only=True) as store:
+    with open_store(settings, read_only=True) as store:
         found = results.load(store, search_id)
         if not len(found.values):
             raise InvalidInputError(f"Search {search_id} has no evaluations yet.")

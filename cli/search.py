@@ -3,6 +3,7 @@
 import click
 
 from latbase.cli.arguments import Measuring, measuring_options
+from latbase.cli.opening import open_store
 from latbase.cli.output import Output, note, output_options, show
 from latbase.settings import Settings
 
@@ -37,6 +38,12 @@ from latbase.settings import Settings
 )
 @click.option("--popdb", metavar="SEARCH", help="Only values its good sub-networks kept.")
 @click.option("--seed", default=0, show_default=True)
+@click.option(
+    "--executor",
+    metavar="MODULE:NAME",
+    help="Validate on the workers of a concurrent.futures.Executor: what makes one, by import path "
+    "or path/to/file.py:NAME.",
+)
 @click.option("--new", is_flag=True, help="Begin anew even if the same search is unfinished.")
 @measuring_options
 @click.option("--json", "as_json", is_flag=True, help="Write the front as JSON.")
@@ -56,27 +63,35 @@ def search(
     warm_start: str,
     popdb: str | None,
     seed: int,
+    executor: str | None,
     new: bool,
     measuring: Measuring,
     as_json: bool,
 ) -> None:
     """Search SUPERNET for the sub-networks that are best on one configuration.
 
-    Latency is measured on this host for every sub-network that is evaluated. Without --config the
-    configuration is the one --threads, --batch-size and the other options describe. Interrupt it
-    at any time: the same command continues where it stopped.
+    Latency is measured for every sub-network that is evaluated: on this host, or by the daemons of
+    the hosts that --config names a configuration of. Without --config the configuration is the one
+    --threads, --batch-size and the other options describe. Interrupt it at any time: the same
+    command continues where it stopped.
     """
-    from latbase import db
+    from contextlib import nullcontext
+
     from latbase.cli.here import Here
     from latbase.cli.searching import run_search
+    from latbase.db import queries
     from latbase.searcher import parse_objectives
+    from latbase.searcher.fanning import Fan, executor_maker
     from latbase.searcher.recipes import Recipe
 
     columns = parse_objectives(objectives, constraints)
-    with db.connect(settings.store) as store:
+    spread = Fan(executor_maker(executor), supernet) if executor else nullcontext()
+    with open_store(settings) as store, spread as fan:
         here = Here.of(settings, store, supernet, measuring)
         configuration = (
-            here.own_configuration(prefix) if prefix else here.configuration(threads, batch_size)
+            queries.configuration(store, prefix)
+            if prefix
+            else here.configuration(threads, batch_size)
         )
         recipe = Recipe(
             objectives=tuple(columns),
@@ -89,7 +104,7 @@ def search(
             warm_start=warm_start,
             popdb=popdb,
         )
-        record = run_search(here, recipe, configuration, new=new)
+        record = run_search(here, recipe, configuration, new=new, fan=fan)
     ctx = click.get_current_context()
     from latbase.cli.front import front
 
@@ -103,8 +118,7 @@ def search(
 @click.pass_obj
 def searches(settings: Settings, output: Output) -> None:
     """List the searches in the store, newest first."""
-    from latbase import db
     from latbase.db import queries
 
-    with db.connect(settings.store, read_only=True) as store:
+    with open_store(settings, read_only=True) as store:
         show(queries.searches(store), output, empty="No searches yet; run latbase search.")

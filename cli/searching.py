@@ -1,4 +1,4 @@
-"""Run a search whose latencies are measured on this host."""
+"""Run a search whose latencies are measured on this host, or by the daemons of others."""
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -10,20 +10,36 @@ from latbase.searcher import recipes, runner
 from latbase.searcher.evaluation import METRICS, Evaluator, Measured, ValueSource, value_source
 from latbase.searcher.experience import Experience
 from latbase.searcher.knowledge import Genotypes
+from latbase.searcher.remote import Remote
 from latbase.searcher.validation import appraised
 
 if TYPE_CHECKING:
     from latbase.db.records import Configuration
     from latbase.db.records import Search as SearchRecord
+    from latbase.searcher.fanning import Fan
 
 
 def run_search(
-    here: Here, recipe: recipes.Recipe, configuration: "Configuration", *, new: bool = False
+    here: Here,
+    recipe: recipes.Recipe,
+    configuration: "Configuration",
+    *,
+    new: bool = False,
+    fan: "Fan | None" = None,
 ) -> "SearchRecord":
     """Run the search of ``recipe`` to its end, continuing it if it was begun before."""
     network, store = here.network, here.store
 
     def measure(genotypes: Genotypes) -> None:
+        if not here.offers(configuration):
+            Remote(
+                store=store,
+                network=network,
+                configuration_id=configuration.configuration_id,
+                search_id=record.search_id,
+                on_event=note,
+            )(genotypes)
+            return
         done = here.profile(genotypes, configuration, lambda _done: None)
         for failure in done.failures:
             note(f"failed: {failure.reason}")
@@ -38,7 +54,7 @@ def run_search(
             measure=measure,
         )
 
-    given = appraised(store, network, recipe.objectives)
+    given = appraised(store, network, recipe.objectives, fan=fan)
     names = {objective.name for objective in recipe.objectives}
     recipe = replace(
         recipe,
@@ -49,7 +65,7 @@ def run_search(
     evaluator = Evaluator(
         [value_source(each, network, measured, given) for each in recipe.objectives]
     )
-    if recipe.configuration_id:
+    if recipe.configuration_id and here.offers(configuration):
         store.write([here.fingerprint.hardware, configuration])  # the search names them
     record, begun = recipes.open_record(store, network, recipe, new=new)
     if begun:

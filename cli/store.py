@@ -2,6 +2,7 @@
 
 import click
 
+from latbase.cli.opening import open_store
 from latbase.cli.output import Output, output_options, show
 from latbase.settings import Settings
 
@@ -23,9 +24,7 @@ def query(
 
     Everyday views are latency, front and coverage; SHOW TABLES lists everything.
     """
-    from latbase import db
-
-    with db.connect(settings.store, read_only=True) as store:
+    with open_store(settings, read_only=True) as store:
         show(store.query(sql, max_rows=max_rows, timeout_s=timeout_s), output)
 
 
@@ -34,10 +33,9 @@ def query(
 @click.pass_obj
 def configs(settings: Settings, output: Output) -> None:
     """List the configurations in the store, with how much was measured on each."""
-    from latbase import db
     from latbase.db import queries
 
-    with db.connect(settings.store, read_only=True) as store:
+    with open_store(settings, read_only=True) as store:
         show(
             queries.configurations(store),
             output,
@@ -50,9 +48,7 @@ def configs(settings: Settings, output: Output) -> None:
 @click.pass_obj
 def coverage(settings: Settings, output: Output) -> None:
     """Show which supernet is profiled on which configuration, and how well."""
-    from latbase import db
-
-    with db.connect(settings.store, read_only=True) as store:
+    with open_store(settings, read_only=True) as store:
         show(
             store.query("SELECT * FROM coverage"),
             output,

@@ -246,6 +246,19 @@ def supernet_name(store: Store, supernet_id: str) -> str:
     return str(found["supernet"][0].as_py())
 
 
+def supernet_ids(store: Store, name: str) -> list[str]:
+    """Return the ids of the supernets of that name; its definition may have changed over time.
+
+    Raises:
+        UnknownNameError: the store has none.
+    """
+    found = store.query("SELECT supernet_id FROM supernet WHERE supernet = ?", [name])
+    if not found.num_rows:
+        raise UnknownNameError(f"The store knows no supernet {name}; latbase coverage lists them.")
+    ids: list[str] = found["supernet_id"].to_pylist()
+    return ids
+
+
 def evaluations(store: Store, search_id: str) -> list[Evaluation]:
     """Return the evaluations of a search in order."""
     found = store.query(

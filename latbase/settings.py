@@ -24,11 +24,14 @@ class Settings:
     Attributes:
         store: path of a DuckDB file, or ``http(s)://host:port`` of a service.
         token_file: file holding the token for a remote service, mode 0600.
+        certificate: PEM file of the authority that signed a service's certificate; None trusts
+            the system's authorities.
         state_dir: where this host spools measurements until the store has them.
     """
 
     store: str
     token_file: Path | None
+    certificate: Path | None
     state_dir: Path
 
 
@@ -36,7 +39,9 @@ def defaults() -> Settings:
     """Return the settings of a user who configured nothing."""
     data = Path(platformdirs.user_data_dir("latbase"))
     state = Path(platformdirs.user_state_dir("latbase"))
-    return Settings(store=str(data / "latency.duckdb"), token_file=None, state_dir=state)
+    return Settings(
+        store=str(data / "latency.duckdb"), token_file=None, certificate=None, state_dir=state
+    )
 
 
 def load(
@@ -65,10 +70,11 @@ def load(
 
 def _typed(values: Mapping[str, str]) -> Settings:
     base = defaults()
-    token_file = values.get("token_file")
+    token_file, certificate = values.get("token_file"), values.get("certificate")
     return Settings(
         store=values.get("store", base.store),
         token_file=Path(token_file).expanduser() if token_file else None,
+        certificate=Path(certificate).expanduser() if certificate else None,
         state_dir=Path(values.get("state_dir", base.state_dir)).expanduser(),
     )
 

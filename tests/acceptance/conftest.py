@@ -35,7 +35,7 @@ class Latbase:
     def start(self, *args: str) -> subprocess.Popen[str]:
         """Start the command; its output is not read."""
         return subprocess.Popen(
-            self._command(args),
+            self.words(*args),
             env=self.environ,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -45,7 +45,7 @@ class Latbase:
     def run(self, *args: str, status: int = 0) -> subprocess.CompletedProcess[str]:
         """Run the command and check how it ended."""
         done = subprocess.run(
-            self._command(args), env=self.environ, capture_output=True, text=True, check=False
+            self.words(*args), env=self.environ, capture_output=True, text=True, check=False
         )
         assert done.returncode == status, done.stdout + done.stderr
         return done
@@ -59,7 +59,8 @@ class Latbase:
         return self.json("query", sql)
 
     @staticmethod
-    def _command(args: tuple[str, ...]) -> list[str]:
+    def words(*args: str) -> list[str]:
+        """Return the command line of a process."""
         return [sys.executable, "-c", "from latbase.cli.main import run; run()", *args]
 
 
