@@ -113,6 +113,7 @@ def draw(curves: dict[str, Curve]) -> None:
     axes.set(xlabel="evaluations", ylabel="% of near-optimal hypervolume", ylim=(60, 100.5))
     axes.grid(alpha=0.25)
     axes.legend(loc="lower right")
+    PICTURE.parent.mkdir(exist_ok=True)
     figure.savefig(PICTURE, dpi=150)
 
 
