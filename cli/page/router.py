@@ -56,7 +56,7 @@ class SearchRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    supernet: str = Field(min_length=1, max_length=200)
+    supernet: str = Field(pattern=r"^\w[\w.-]*$", max_length=200)  # by name: no file of the host
     configuration_id: str = Field(pattern="^[0-9a-f]{4,64}$")
     objectives: list[Annotated[str, Field(max_length=80)]] = Field(min_length=1, max_length=6)
     evaluations: int = Field(ge=1, le=100_000)

@@ -27,6 +27,9 @@ CHROMIUM = next(
 SLEEPER = ("-c", "import sys, time; print('asked', *sys.argv[1:], flush=True); time.sleep(600)")
 """Stands for a search: says how it was called, then takes long."""
 
+PATIENCE_MS = 60_000
+"""The machine may be busy with other tests; nothing here depends on speed."""
+
 VIEWS = {
     "fleet": "bench",
     "coverage": "latency_ms",
@@ -57,6 +60,7 @@ def service(store: DuckDbStore) -> Iterator[Service]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    expect.set_options(timeout=PATIENCE_MS)
     sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(
