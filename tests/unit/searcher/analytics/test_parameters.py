@@ -13,7 +13,7 @@ from latbase.searcher.popdb import frequencies
 @given(st.integers(1, 30), st.integers(0, 5))
 def test_shares_add_up(space, count, seed):
     genotypes = space.sample(count, seed)
-    total = defaultdict(float)
+    total: dict[str, float] = defaultdict(float)
     for each in shares(space, frequencies(space, genotypes)):
         total[each.parameter] += each.share
     for parameter, active in zip(
