@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -93,7 +94,12 @@ def rows_per_s(store: Store, count: int) -> float:
 
 def small_writes_per_s(store: Store, seconds: float) -> float:
     """Return how many single measurements a second THREADS hosts deliver and get acknowledged."""
-    return per_s(lambda number: store.write([measurement(number)]) or 1, seconds)
+
+    def deliver(host: int) -> int:
+        store.write([measurement(host)])
+        return 1
+
+    return per_s(deliver, seconds)
 
 
 def claims_per_s(store: Store, seconds: float) -> float:
@@ -156,7 +162,7 @@ def questions(store: Store) -> dict[str, float]:
         ),
     }
     return {
-        name: milliseconds(lambda sql=sql, values=values: store.query(sql, values))
+        name: milliseconds(partial(store.query, sql, values))
         for name, (sql, values) in asked.items()
     }
 
@@ -165,9 +171,9 @@ def figures(store: Store, count: int, seconds: float) -> dict[str, str]:
     """Return every figure of a store by its name."""
     store.write(BASE)
     found = {
-        "rows/s, batches of 10,000": f"{rows_per_s(store, count):,.0f}",
         "single writes/s, 8 threads": f"{small_writes_per_s(store, seconds):,.0f}",
         "claims/s, 8 threads": f"{claims_per_s(store, seconds):,.0f}",
+        "rows/s, batches of 10,000": f"{rows_per_s(store, count):,.0f}",
     }
     if isinstance(store, PostgresStore):
         began = time.perf_counter()

@@ -195,6 +195,11 @@ def _make_table(connection: duckdb.DuckDBPyConnection, columns: list[tuple[str, 
 
 
 def _data_path(database: Database, data: Path | None) -> str:
+    if data is not None and ":/" in str(data):
+        raise InvalidInputError(
+            f"{data} is no directory; the lake keeps its files in one that every service reaches "
+            "under the same path, e.g. on a shared file system."
+        )
     kept = database.lake_path()
     wanted = None if data is None else f"{data.expanduser().resolve()}/"
     if kept is None and wanted is None:

@@ -5,13 +5,18 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.resources import files
 
-import psycopg
-from psycopg.conninfo import conninfo_to_dict
-from psycopg.rows import dict_row
-from psycopg_pool import ConnectionPool, PoolTimeout
-
 from latbase.db.clock import Clock, steady_clock
 from latbase.errors import InvalidInputError, StoreError, StoreUnreachableError, StoreVersionError
+
+try:
+    import psycopg
+    from psycopg.conninfo import conninfo_to_dict
+    from psycopg.rows import dict_row
+    from psycopg_pool import ConnectionPool, PoolTimeout
+except ModuleNotFoundError as missing:
+    raise StoreError(
+        f"A store on PostgreSQL needs {missing.name}: pip install 'latbase[postgresql]'."
+    ) from missing
 
 SCHEMA = "latbase"
 """Of PostgreSQL, for the tables; so a store shares a database with others."""
@@ -20,8 +25,9 @@ LAKE_SCHEMA = "latbase_lake"
 
 CONNECTIONS = 16
 """Of one process at most; a service answers 40 requests at a time, most of them short."""
-OPTIONS = f"-c search_path={SCHEMA} -c jit=off"
-"""Of every connection. Statements here take a millisecond; compiling one takes hundreds."""
+OPTIONS = f"-c search_path={SCHEMA} -c jit=off -c plan_cache_mode=force_custom_plan"
+"""Of every connection. Statements take a millisecond, and compiling one hundreds; a plan kept from
+when a table was empty reads all of it once it is full."""
 WAIT_S = 30.0
 """How long a call waits for a connection, e.g. while PostgreSQL restarts."""
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 from latbase.db.jobs import JobQueue, OwnedQueue
 from latbase.db.records import Record
 from latbase.db.tokens import OwnedTokens, Tokens
-from latbase.errors import InvalidInputError, StoreBusyError, StoreError
+from latbase.errors import InvalidInputError, StoreBusyError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -198,12 +198,8 @@ def _file(path: Path | None, *, read_only: bool) -> Store:
 
 
 def _postgres(url: str, data: Path | None, *, read_only: bool) -> Store:
-    try:
-        from latbase.db.postgres_store import PostgresStore  # noqa: PLC0415
-    except ModuleNotFoundError as error:
-        raise StoreError(
-            f"A store on PostgreSQL needs {error.name}: pip install 'latbase[postgresql]'."
-        ) from error
+    from latbase.db.postgres_store import PostgresStore  # noqa: PLC0415
+
     return PostgresStore(url, data, read_only=read_only, move_s=None)
 
 
