@@ -1,0 +1,88 @@
+"""What each part of the default tactic brings: the same search with one part taken out.
+
+Run: python bench/ablation.py [--seeds 2]. Prints the table of docs/searching.md.
+"""
+
+import argparse
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from unittest.mock import patch
+
+import numpy as np
+import numpy.typing as npt
+from replay import OBJECTIVES, SPACE, Replay, replay
+from search import curve
+
+from latbase.searcher import Search
+from latbase.searcher.tactics import auto
+from latbase.supernets import SearchSpace
+
+DEVICES = ("v100_1_ms", "titan_rtx_32_ms")
+MARKS = (50, 100, 300)
+
+Genotypes = npt.NDArray[np.int8]
+
+
+def drawn(space: object, size: int, draws: np.random.Generator) -> Genotypes:
+    """Return random sub-networks in the place of graded ones."""
+    assert space is SPACE
+    return SPACE.sample(size, int(draws.integers(2**31)))
+
+
+def first(_candidates: object, _evaluated: object, size: int) -> npt.NDArray[np.intp]:
+    """Take the first candidates in the place of those that add most hypervolume."""
+    return np.arange(size)
+
+
+class OneHot(auto.Representation):
+    """Sees only which values were chosen, as one group."""
+
+    def __init__(self, space: SearchSpace) -> None:
+        super().__init__(space)
+        self.groups = self.groups[:1]
+
+    def __call__(self, genotypes: Genotypes) -> npt.NDArray[np.float64]:
+        """Return float (n, f)."""
+        return super().__call__(genotypes)[:, self.groups[0]]
+
+
+PARTS: dict[str, tuple[Callable[[], AbstractContextManager[object]], dict[str, object]]] = {
+    "all of it": (nullcontext, {}),
+    "batches of 50": (nullcontext, {"population": 50}),
+    "no optimism": (lambda: patch.object(auto, "OPTIMISM", 0.0), {}),
+    "a random start": (lambda: patch.object(auto, "graded", drawn), {}),
+    "the first of the front as a batch": (lambda: patch.object(auto, "greedy_batch", first), {}),
+    "choices only, no costs or sizes": (lambda: patch.object(auto, "Representation", OneHot), {}),
+    "ridge for the processes": (nullcontext, {"predictor": "ridge"}),
+}
+
+
+def run(problem: Replay, seed: int, evaluations: int, options: dict[str, object]) -> Search:
+    """Search once."""
+    draws = np.random.default_rng(1000 + seed)
+    search = Search(SPACE, OBJECTIVES, "auto", seed, **options)  # type: ignore[arg-type]
+    while len(search.evaluations[0]) < evaluations:
+        asked = search.ask()
+        search.tell(asked, problem.noisy(asked, draws))
+    return search
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, default=2)
+    options = parser.parse_args()
+    problems = [replay(device) for device in DEVICES]
+    optima = [problem.near_optimal() for problem in problems]
+    for name, (changed, chosen) in PARTS.items():
+        curves = []
+        with changed():
+            for problem, optimum in zip(problems, optima, strict=True):
+                for seed in range(options.seeds):
+                    found = run(problem, seed, max(MARKS), chosen)
+                    curves.append(curve(problem, found, optimum, max(MARKS)))
+        reached = [f"{np.mean(curves, axis=0)[mark // 10 - 1]:.1f}" for mark in MARKS]
+        print(f"| {name} | {' | '.join(reached)} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
