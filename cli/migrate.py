@@ -4,7 +4,9 @@ from pathlib import Path
 
 import click
 
+from latbase.cli.opening import read_token
 from latbase.cli.output import Output, note, output_options, show
+from latbase.settings import Settings
 
 
 @click.command(
@@ -21,18 +23,25 @@ from latbase.cli.output import Output, note, output_options, show
     help="Directory for the measurements of a new store on PostgreSQL.",
 )
 @output_options
-def migrate(source: str, target: str, data: Path | None, output: Output) -> None:
+@click.pass_obj
+def migrate(
+    settings: Settings, source: str, target: str, data: Path | None, output: Output
+) -> None:
     """Copy a store into another and prove by counts and checksums that everything arrived.
 
     Daemons may keep measuring: run it again for what came meanwhile. Jobs and tokens stay where
-    they are.
+    they are. --token-file is for the side that is a service.
     """
     import pyarrow as pa
 
     from latbase import db
     from latbase.db import moving
 
-    with db.connect(source, read_only=True) as old, db.connect(target, data=data) as new:
+    token, trusted = read_token(settings.token_file), settings.certificate
+    with (
+        db.connect(source, read_only=True, token=token, certificate=trusted) as old,
+        db.connect(target, token=token, certificate=trusted, data=data) as new,
+    ):
         rows = []
         for moved in moving.move(old, new):
             note(f"{moved.table}: {moved.rows} rows")

@@ -5,8 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
+from latbase import settings
 from latbase.cli.migrate import migrate
 from latbase.db import Store, connect, moving, rows, upkeep
 from latbase.db.duckdb_store import DuckDbStore
@@ -89,17 +90,21 @@ def test_a_backup_is_a_store_of_its_own(
         assert upkeep.check(back) == []
 
 
+def run(arguments: list[str]) -> Result:
+    return CliRunner().invoke(migrate, arguments, obj=settings.defaults())
+
+
 def test_the_command_moves_up_and_back_while_a_service_owns_the_source(
     source: DuckDbStore, postgres: Cluster, tmp_path: Path
 ) -> None:
     url, back = postgres.new_database(), tmp_path / "back.duckdb"
     with Service(source) as service:
         up = ["--from", service.url, "--to", url, "--json"]
-        refused = CliRunner().invoke(migrate, up)
+        refused = run(up)
         assert "--data" in str(refused.exception)
-        moved = CliRunner().invoke(migrate, [*up, "--data", str(tmp_path / "lake")])
+        moved = run([*up, "--data", str(tmp_path / "lake")])
         assert moved.exit_code == 0, moved.output
-        down = CliRunner().invoke(migrate, ["--from", url, "--to", str(back), "--json"])
+        down = run(["--from", url, "--to", str(back), "--json"])
         assert down.exit_code == 0, down.output
         assert down.stdout == moved.stdout
         with connect(back) as store:

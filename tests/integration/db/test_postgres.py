@@ -1,6 +1,9 @@
 """What is particular to a store on PostgreSQL: the lake, several processes, restarts, versions."""
 
 import importlib.util
+import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -163,6 +166,18 @@ def test_a_restart_of_postgresql_is_survived(tmp_path: Path) -> None:
         assert count(store, "measurement") == 2
         store.write([WORLD.measurement(2)])
         assert count(store, "measurement") == 3
+
+
+def test_the_command_serves_it(postgres: Cluster, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "latbase", "serve", "--port", "0"]
+    where = ["--backend", postgres.new_database(), "--data", str(tmp_path / "lake")]
+    with subprocess.Popen([*command, *where], stdout=subprocess.PIPE, text=True) as serving:
+        assert serving.stdout is not None
+        with connect(serving.stdout.readline().strip()) as store:
+            store.write([*WORLD.base(1), WORLD.measurement(0)])
+            assert store.query("FROM latency").num_rows == 1
+        serving.send_signal(signal.SIGTERM)
+    assert serving.returncode == 0
 
 
 class TestRefusals:
