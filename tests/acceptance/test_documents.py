@@ -5,11 +5,14 @@ Only sizes shrink: fewer sub-networks, smaller images and the quick preset, as S
 
 import re
 import shlex
+import shutil
 from pathlib import Path
 
+import click
 import pytest
 
-from tests.acceptance.conftest import SMALL
+from latbase.cli.main import main
+from tests.acceptance.conftest import SMALL, SUPERNET
 
 pytestmark = pytest.mark.slow
 
@@ -27,9 +30,23 @@ def blocks(page: str, language: str) -> list[str]:
 
 
 def commands(page: str) -> list[list[str]]:
-    """Return the ``$ latbase`` lines of a page, split into words without their remarks."""
+    """Return the ``$ latbase`` lines of a page as words, without remarks and redirections."""
     lines = [line for block in blocks(page, "console") for line in block.splitlines()]
-    return [shlex.split(line, comments=True)[2:] for line in lines if line.startswith("$ latbase ")]
+    words = [
+        shlex.split(line, comments=True)[2:] for line in lines if line.startswith("$ latbase ")
+    ]
+    return [each[: each.index(">")] if ">" in each else each for each in words]
+
+
+def parse(words: list[str]) -> None:
+    """Check that a command exists and takes these options; nothing runs."""
+    command: click.Command = main
+    ctx = click.Context(main)
+    while isinstance(command, click.Group):
+        found = command.get_command(ctx, words[0])
+        assert found is not None, words
+        command, words = found, words[1:]
+    command.make_context("", words)
 
 
 def test_shell_pages_have_commands():
@@ -43,6 +60,22 @@ def test_commands_run(latbase, tmp_path, monkeypatch, page):
     for words in commands(page):
         smaller = [SMALLER.get(word, word) for word in words]
         latbase.run(*smaller, *(SMALL if words[0] in MEASURING else ()))
+
+
+def test_commands_of_a_fleet_run_or_parse(latbase, tmp_path, monkeypatch):
+    """Those that never end are run by test_fleet.py; here they only have to exist."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("cert.pem", "key.pem", "gpu-box.token"):
+        (tmp_path / name).write_text(name)
+    latbase.run("profile", SUPERNET, "-n", "2", *SMALL)
+    (configuration,) = latbase.json("configs")
+    shutil.copy(latbase.store, tmp_path / "other.duckdb")
+    for words in commands("docs/fleet.md"):
+        if words[0] in {"daemon", "serve"} or "--config" in words:
+            parse(words)
+        else:
+            latbase.run(*words)
+    assert latbase.json("configs") == [configuration]
 
 
 @pytest.mark.parametrize("page", PYTHON_PAGES)
