@@ -11,10 +11,14 @@ import click
 
 from latbase.cli import freshness
 from latbase.cli.freshness import KeepFresh, in_any_folder
+from latbase.cli.opening import open_store
 from latbase.cli.output import json_out
 from latbase.settings import Settings
 
 if TYPE_CHECKING:
+    from fastapi import APIRouter
+
+    from latbase.cli.page.launching import Launcher
     from latbase.profiler.unit import Installed
 
 
@@ -39,6 +43,10 @@ class Work:
     preset: str
     poll_s: float
     policies: tuple[KeepFresh, ...]
+
+    def settings(self, settings: Settings) -> Settings:
+        """Return ``settings`` with the store of these options."""
+        return dataclasses.replace(settings, store=self.store, token_file=self.token_file)
 
     def arguments(self) -> list[str]:
         """Return the options as ``latbase daemon run`` and ``refresh`` take them."""
@@ -127,6 +135,7 @@ def run(settings: Settings, work: Work) -> None:
     import threading
 
     from latbase import profiler
+    from latbase.cli.page.launching import Launcher
     from latbase.profiler import daemon as daemons
     from latbase.profiler import journal, presence
     from latbase.profiler.link import Link
@@ -143,10 +152,22 @@ def run(settings: Settings, work: Work) -> None:
         poll_s=work.poll_s,
         refill=freshness.Refill(work.arguments()) if work.policies else None,
     )
-    with presence.only_daemon(settings.state_dir, work.store) as present:
-        link = Link(work.store, read_token(work.token_file))
+    launcher = Launcher(work.store)
+    with presence.only_daemon(settings.state_dir, work.store) as present, launcher:
+        link = Link(
+            work.store,
+            lambda: open_store(work.settings(settings)),
+            lambda: _pages(launcher),
+        )
         found = profiler.fingerprint(settings.state_dir)
         daemons.Daemon(link, found, orders, present).run(stop)
+
+
+def _pages(launcher: "Launcher") -> "list[APIRouter]":
+    """Return the dashboard; only a daemon that serves a file loads it."""
+    from latbase.cli.page.router import dashboard
+
+    return [dashboard(launcher)]
 
 
 def scope_option(command: Callable[..., None]) -> Callable[..., None]:
@@ -169,7 +190,7 @@ def install(settings: Settings, work: Work, user: bool) -> None:
     from latbase.profiler import unit
 
     scope = unit.Scope.USER if user else unit.Scope.SYSTEM
-    told = unit.install(scope, settings.state_dir.resolve(), work.arguments())
+    told = unit.install(scope, _environment(settings), work.arguments())
     click.echo(f"Wrote {told.unit}.")
     _tell(told)
 
@@ -202,7 +223,7 @@ def refresh(settings: Settings, work: Work) -> None:
     from latbase.profiler import journal
 
     journal.to_stderr()
-    freshness.refresh(settings, work.store, read_token(work.token_file), work.policies)
+    freshness.refresh(work.settings(settings), work.policies)
 
 
 @daemon.command(epilog="Example: latbase daemon status --json")
@@ -224,18 +245,16 @@ def status(settings: Settings, as_json: bool) -> None:
         )
 
 
+def _environment(settings: Settings) -> dict[str, str]:
+    """Return the settings that no option of the daemon carries."""
+    environment = {"LATBASE_STATE_DIR": str(settings.state_dir.absolute())}
+    if settings.certificate is not None:
+        environment["LATBASE_CERTIFICATE"] = str(settings.certificate.absolute())
+    return environment
+
+
 def _absolute(store: str) -> str:
     """Return a path so that it holds in any working directory; URLs stay as they are."""
     if store.startswith(("http://", "https://")):
         return store
     return str(Path(store).expanduser().absolute())
-
-
-def read_token(file: Path | None) -> str | None:
-    """Return the token in ``file``, if there is one."""
-    if file is None:
-        return None
-    try:
-        return file.expanduser().read_text().strip()
-    except OSError as error:
-        raise click.FileError(str(file), hint=error.strerror or str(error)) from error

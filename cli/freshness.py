@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from latbase.cli.opening import open_store
 from latbase.errors import InvalidInputError
 from latbase.settings import Settings
 
@@ -92,16 +93,14 @@ class Refill:
             self._process = subprocess.Popen(self._command)
 
 
-def refresh(
-    settings: Settings, target: str, token: str | None, policies: Sequence[KeepFresh]
-) -> None:
+def refresh(settings: Settings, policies: Sequence[KeepFresh]) -> None:
     """Queue what the policies lack on this host's hardware."""
-    from latbase import db, profiler, supernets
+    from latbase import profiler, supernets
     from latbase.profiler import journal
     from latbase.searcher import policy
 
     hardware_id = profiler.fingerprint(settings.state_dir).hardware.hardware_id
-    with db.connect(target, token=token) as store:
+    with open_store(settings) as store:
         for each in policies:
             network = supernets.load(each.supernet)
             for done in policy.top_up(store, network, hardware_id, each.error_percent):

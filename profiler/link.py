@@ -1,9 +1,13 @@
 """The store as a daemon holds it: opened when needed, served if it is a file, opened again."""
 
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from typing import TYPE_CHECKING
 
-from latbase import db
 from latbase.db import Store
+
+if TYPE_CHECKING:
+    from fastapi import APIRouter
 
 
 class Link:
@@ -13,13 +17,20 @@ class Link:
     file that is served, and a URL, is reached through its service.
 
     Args:
-        target: path or URL, see :func:`latbase.db.connect`.
-        token: for a service that asks for one.
+        target: path or URL of the store.
+        connect: opens it, see :func:`latbase.db.connect`.
+        pages: what a service of the file serves besides, such as the dashboard.
     """
 
-    def __init__(self, target: str, token: str | None = None) -> None:
+    def __init__(
+        self,
+        target: str,
+        connect: Callable[[], Store],
+        pages: "Callable[[], Sequence[APIRouter]]" = tuple,
+    ) -> None:
         self.target = target
-        self._token = token
+        self._connect = connect
+        self._pages = pages
         self._open = ExitStack()
         self._store: Store | None = None
 
@@ -36,9 +47,9 @@ class Link:
         """
         if self._store is None:
             with ExitStack() as stack:
-                store = stack.enter_context(db.connect(self.target, token=self._token))
+                store = stack.enter_context(self._connect())
                 if not self.target.startswith(("http://", "https://")):
-                    _serve(store, stack)
+                    _serve(store, stack, self._pages)
                 self._open, self._store = stack.pop_all(), store
         return self._store
 
@@ -48,11 +59,11 @@ class Link:
         self._open.close()
 
 
-def _serve(store: Store, stack: ExitStack) -> None:
+def _serve(store: Store, stack: ExitStack, pages: "Callable[[], Sequence[APIRouter]]") -> None:
     """Serve ``store`` until ``stack`` closes if this process owns its file."""
     # Only here: who works for a service elsewhere needs neither DuckDB nor a server.
     from latbase.db.duckdb_store import DuckDbStore  # noqa: PLC0415
     from latbase.db.service.running import Service  # noqa: PLC0415
 
     if isinstance(store, DuckDbStore):
-        stack.enter_context(Service(store))
+        stack.enter_context(Service(store, routers=pages()))

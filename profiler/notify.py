@@ -1,5 +1,6 @@
 """Tell systemd how this process is: its sd_notify protocol, one datagram per message."""
 
+import contextlib
 import os
 import socket
 
@@ -13,5 +14,7 @@ def notify(message: str) -> None:
         return
     if address.startswith("@"):  # Linux's abstract name space
         address = "\0" + address[1:]
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as channel:
+    kind = socket.SOCK_DGRAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
+    # A manager that does not listen must not stop the work; its watchdog notices what it misses.
+    with socket.socket(socket.AF_UNIX, kind) as channel, contextlib.suppress(OSError):
         channel.sendto(message.encode(), address)

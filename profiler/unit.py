@@ -5,7 +5,7 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -61,12 +61,12 @@ class Installed:
     reason: str | None
 
 
-def install(scope: Scope, state_dir: Path, arguments: Sequence[str]) -> Installed:
+def install(scope: Scope, environment: Mapping[str, str], arguments: Sequence[str]) -> Installed:
     """Write the unit, then enable and start it.
 
     Args:
         scope: whose service it becomes.
-        state_dir: of the daemon.
+        environment: variables of the daemon.
         arguments: of ``latbase daemon run``.
 
     Raises:
@@ -75,7 +75,7 @@ def install(scope: Scope, state_dir: Path, arguments: Sequence[str]) -> Installe
     path = scope.folder / NAME
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text(scope, state_dir, arguments))
+        path.write_text(text(scope, environment, arguments))
     except OSError as error:
         raise DaemonError(f"{path} cannot be written ({error.strerror}){_ADVICE[scope]}") from error
     return _told(scope, path, [("daemon-reload",), ("enable", NAME), ("restart", NAME)])
@@ -98,7 +98,7 @@ def uninstall(scope: Scope) -> Installed:
     return told
 
 
-def text(scope: Scope, state_dir: Path, arguments: Sequence[str]) -> str:
+def text(scope: Scope, environment: Mapping[str, str], arguments: Sequence[str]) -> str:
     """Return the unit file.
 
     It sets neither ``Nice`` nor ``CPUWeight``: the measured process would inherit them. The daemon
@@ -116,7 +116,7 @@ After=network-online.target
 Type=notify
 NotifyAccess=main
 ExecStart={" ".join(map(_quoted, command)).replace("$", "$$")}
-Environment={_quoted(f"LATBASE_STATE_DIR={state_dir}")}
+Environment={" ".join(_quoted(f"{name}={value}") for name, value in environment.items())}
 Restart=on-failure
 RestartSec=10
 WatchdogSec={WATCHDOG_S}

@@ -1,7 +1,10 @@
 """The daemon as a process of its own, killed for real."""
 
+import contextlib
 import json
 import os
+import platform
+import shutil
 import signal
 import socket
 import subprocess
@@ -13,11 +16,11 @@ from pathlib import Path
 import pytest
 
 from latbase import db, supernets
-from latbase.db import Store, endpoint
+from latbase.db import endpoint
 from latbase.db.jobs import JobRequest, new_id
 from latbase.db.networks import subnets_of, supernet_of
 from latbase.db.records import Configuration, Record, Subnet, Supernet
-from latbase.profiler import Fingerprint
+from latbase.profiler import Fingerprint, fingerprint
 
 from .conftest import TOY
 
@@ -27,6 +30,8 @@ PATIENCE_S = 120.0
 """Long for two busy cores; a test that waits this long has failed."""
 
 COMMAND = (sys.executable, "-c", "from latbase.cli.main import run; run()")
+
+Daemon = subprocess.Popen[bytes]
 
 SERVICE = """
 import sys
@@ -60,6 +65,12 @@ def until(true: Callable[[], object]) -> None:
         time.sleep(0.05)
 
 
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port: int = free.getsockname()[1]
+    return port
+
+
 class Site:
     """A host with daemons, in a folder of its own."""
 
@@ -69,28 +80,31 @@ class Site:
         self.log = folder / "daemon.log"
         self.configuration = Configuration.of(hardware_id=found.hardware.hardware_id, input_size=16)
         self._found = found
-        self._environ = os.environ | {
+        self.environ = os.environ | {
             "LATBASE_STORE": str(self.file),
             "LATBASE_STATE_DIR": str(self.state),
             "XDG_CONFIG_HOME": str(folder),
         }
         self._processes: list[subprocess.Popen[bytes]] = []
 
-    def daemon(
-        self, *more: str, store: str | None = None, preset: str = "quick"
-    ) -> subprocess.Popen[bytes]:
+    def daemon(self, *more: str, store: str = "", preset: str = "quick") -> Daemon:
         """Start a daemon and wait until it works."""
         before = self.count("connected")
+        daemon = self.start(*more, store=store, preset=preset)
+        until(lambda: self.count("connected") > before or daemon.poll() is not None)
+        assert daemon.poll() is None, self.log.read_text()
+        return daemon
+
+    def start(self, *more: str, store: str = "", preset: str = "quick") -> Daemon:
+        """Start a daemon."""
         options = ("--supernet", TOY, "--preset", preset, "--poll-s", "0.2", *more)
         with self.log.open("ab") as log:
             daemon = subprocess.Popen(
                 [*COMMAND, "daemon", "run", "--store", store or str(self.file), *options],
-                env=self._environ,
+                env=self.environ,
                 stderr=log,
             )
         self._processes.append(daemon)
-        until(lambda: self.count("connected") > before or daemon.poll() is not None)
-        assert daemon.poll() is None, self.log.read_text()
         return daemon
 
     def service(self, port: int) -> subprocess.Popen[bytes]:
@@ -102,7 +116,7 @@ class Site:
 
     def latbase(self, *args: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [*COMMAND, *args], env=self._environ, capture_output=True, text=True, check=False
+            [*COMMAND, *args], env=self.environ, capture_output=True, text=True, check=False
         )
 
     def events(self) -> list[dict[str, object]]:
@@ -156,9 +170,19 @@ class Site:
             process.wait()
 
 
+@pytest.fixture(scope="module")
+def known(tmp_path_factory: pytest.TempPathFactory) -> tuple[Fingerprint, Path]:
+    """This host, and the file that spares its daemons the question what torch is."""
+    folder = tmp_path_factory.mktemp("known")
+    return fingerprint(folder), folder / "torch.json"
+
+
 @pytest.fixture
-def site(tmp_path: Path, this_host: Fingerprint) -> Iterator[Site]:
-    site = Site(tmp_path, this_host)
+def site(tmp_path: Path, known: tuple[Fingerprint, Path]) -> Iterator[Site]:
+    found, torch = known
+    site = Site(tmp_path, found)
+    site.state.mkdir()
+    shutil.copy(torch, site.state)
     yield site
     site.close()
 
@@ -187,12 +211,44 @@ def test_jobs_are_measured_while_others_use_the_store(site: Site):
     (error,) = (str(job["error"]) for job in jobs if job["error"])
     assert "SIGABRT" in error
     until(lambda: site.count("job_finished") == 2)
+    hosts = site.latbase("query", "SELECT host_name FROM host", "--json")
+    assert json.loads(hosts.stdout) == [{"host_name": platform.node()}]
     status = json.loads(site.latbase("daemon", "status", "--json").stdout)
     assert status["running"]
     assert (status["pid"], status["finished"], status["failed"]) == (daemon.pid, 2, 1)
     daemon.send_signal(signal.SIGTERM)
     assert daemon.wait(PATIENCE_S) == 0
     assert not json.loads(site.latbase("daemon", "status", "--json").stdout)["running"]
+
+
+def test_a_store_that_is_none_ends_the_daemon_at_once(site: Site):
+    site.file.write_text("a shopping list")
+    done = site.latbase("daemon", "run")
+    assert done.returncode == 3
+    assert "is no latency store" in done.stderr
+
+
+def test_a_daemon_waits_for_a_service_that_is_not_there_yet(site: Site):
+    port = free_port()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(site.state.parent / "notify"))
+        systemd.setblocking(False)
+        messages: list[bytes] = []
+
+        def told(message: bytes) -> bool:
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    messages.append(systemd.recv(100))
+            return any(message in each for each in messages)
+
+        site.environ["NOTIFY_SOCKET"] = systemd.getsockname()
+        daemon = site.start(store=f"http://127.0.0.1:{port}")
+        until(lambda: told(b"READY=1") and site.count("store_unavailable") >= 2)
+        site.service(port)
+        until(lambda: told(b"WATCHDOG=1") and site.count("connected"))
+        daemon.send_signal(signal.SIGTERM)
+        until(lambda: told(b"STOPPING=1"))
+        assert daemon.wait(PATIENCE_S) == 0
 
 
 def test_a_killed_daemon_takes_its_jobs_up_again(site: Site):
@@ -220,8 +276,7 @@ def test_a_stopped_daemon_leaves_its_jobs_for_the_next(site: Site):
 
 
 def test_results_wait_on_disk_while_the_service_is_gone(site: Site):
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     service = site.service(port)
     site.enqueue(*toys("ok", "ok", "ok"))
     site.daemon(store=f"http://127.0.0.1:{port}")
@@ -249,9 +304,7 @@ def test_an_idle_daemon_keeps_a_profile_fresh(site: Site, tmp_path: Path):
     site.measured_once()
 
 
-def test_a_supernet_this_host_does_not_have_fails_with_the_reason(
-    site: Site, this_host: Fingerprint
-):
+def test_a_supernet_this_host_does_not_have_fails_with_the_reason(site: Site):
     elsewhere = Supernet.of("from_elsewhere", {"parameters": []})
     changed = Supernet.of("toy", {"parameters": ["others"]})
     site.enqueue(
@@ -265,10 +318,3 @@ def test_a_supernet_this_host_does_not_have_fails_with_the_reason(
     errors = sorted(str(job["error"]) for job in site.finish())
     assert "The supernet toy is defined differently on this host" in errors[0]
     assert "This host has no supernet from_elsewhere; install" in errors[1]
-    with db.connect(site.file, read_only=True) as store:
-        assert hosts(store) == [this_host.host.host_name]
-
-
-def hosts(store: Store) -> list[str]:
-    names: list[str] = store.query("SELECT host_name FROM host")["host_name"].to_pylist()
-    return names
