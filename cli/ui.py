@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from latbase.cli.opening import read_token
 from latbase.cli.output import note
 from latbase.settings import Settings
 
@@ -28,11 +29,12 @@ def ui(settings: Settings, port: int, no_browser: bool) -> None:
     from latbase.db import endpoint
 
     if settings.store.startswith(("http://", "https://")):
-        _show(f"{settings.store.rstrip('/')}/ui/", no_browser=no_browser)
+        token = read_token(settings.token_file)
+        _show(settings.store.rstrip("/"), token, no_browser=no_browser)
         return
     path = Path(settings.store).expanduser()
     if served := endpoint.serving(path):
-        _show(f"{served.url}/ui/#token={served.bearer}", no_browser=no_browser)
+        _show(served.url, served.bearer, no_browser=no_browser)
         return
     if settings.store.startswith(("postgresql://", "postgres://")):
         raise click.UsageError("A store on PostgreSQL is shown by latbase serve --backend URL.")
@@ -50,13 +52,15 @@ def _serve(store: "OwnedStore", target: str, port: int, *, no_browser: bool) -> 
     launcher = Launcher(target)
     with Service(store, port=port, routers=[dashboard(launcher)]) as service, launcher:
         signal.signal(signal.SIGTERM, signal.default_int_handler)
-        _show(f"{service.url}/ui/#token={service.bearer}", no_browser=no_browser)
+        _show(service.url, service.bearer, no_browser=no_browser)
         note("Press Ctrl-C to stop.")
         with suppress(KeyboardInterrupt):
             service.wait()
 
 
-def _show(url: str, *, no_browser: bool) -> None:
+def _show(service: str, token: str | None, *, no_browser: bool) -> None:
+    """Print and open the address; a token goes where browsers send it to nobody."""
+    url = f"{service}/ui/" + (f"#token={token}" if token else "")
     click.echo(url)
     if not no_browser:
         webbrowser.open(url)
