@@ -9,6 +9,8 @@ import sys
 import httpx
 import pytest
 
+from latbase.db.endpoint import serving
+
 COMMAND = [sys.executable, "-c", "from latbase.cli.main import run; run()", "ui", "--no-browser"]
 
 
@@ -18,9 +20,9 @@ def test_the_page_is_served_until_the_command_is_stopped(studied, tmp_path, endi
     environ = os.environ | {"LATBASE_STORE": str(store)}
     with subprocess.Popen(
         COMMAND, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as serving:
-        assert serving.stdout is not None
-        address = serving.stdout.readline().strip()
+    ) as service:
+        assert service.stdout is not None
+        address = service.stdout.readline().strip()
         url, _, token = address.partition("#token=")
         page = httpx.get(url)
         assert "script-src 'self'" in page.headers["Content-Security-Policy"]
@@ -29,8 +31,23 @@ def test_the_page_is_served_until_the_command_is_stopped(studied, tmp_path, endi
         assert role["may_launch"]
         again = subprocess.run(COMMAND, env=environ, capture_output=True, text=True, check=True)
         assert again.stdout.strip() == address
-        serving.send_signal(ending)
-        _, said = serving.communicate()
-        assert serving.returncode == 0
+        service.send_signal(ending)
+        _, said = service.communicate()
+        assert service.returncode == 0
         assert "Traceback" not in said
     assert not store.with_name("latency.duckdb.endpoint").exists()
+
+
+def test_a_daemon_shows_the_page_of_the_file_it_serves(studied, tmp_path):
+    store = shutil.copy(studied, tmp_path / "latency.duckdb")
+    environ = os.environ | {"LATBASE_STORE": str(store), "LATBASE_STATE_DIR": str(tmp_path)}
+    daemon = [*COMMAND[:3], "daemon", "run"]
+    with subprocess.Popen(daemon, env=environ, stderr=subprocess.PIPE, text=True) as measuring:
+        assert measuring.stderr is not None
+        while serving(store) is None:
+            assert measuring.poll() is None, measuring.stderr.read()
+        shown = subprocess.run(COMMAND, env=environ, capture_output=True, text=True, check=True)
+        assert httpx.get(shown.stdout.partition("#")[0]).status_code == 200
+        measuring.terminate()
+        measuring.communicate()
+        assert measuring.returncode == 0
