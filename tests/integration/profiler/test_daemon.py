@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from latbase import db, supernets
@@ -21,6 +22,7 @@ from latbase.db.jobs import JobRequest, new_id
 from latbase.db.networks import subnets_of, supernet_of
 from latbase.db.records import Configuration, Record, Subnet, Supernet
 from latbase.profiler import Fingerprint, fingerprint
+from latbase.profiler.workload import NICENESS
 
 from .conftest import TOY
 
@@ -268,6 +270,9 @@ def test_a_stopped_daemon_leaves_its_jobs_for_the_next(site: Site):
     site.enqueue(*toys("ok", "ok"))
     daemon = site.daemon(preset="thorough")
     until(lambda: site.count("measuring_started"))
+    (measuring,) = psutil.Process(daemon.pid).children()
+    assert measuring.nice() == os.nice(0)  # only the daemon itself steps back
+    assert psutil.Process(daemon.pid).nice() == os.nice(0) + NICENESS
     daemon.send_signal(signal.SIGINT)
     assert daemon.wait(PATIENCE_S) == 0
     site.daemon()
