@@ -1,6 +1,7 @@
 """Arguments several commands share."""
 
 import functools
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -29,6 +30,20 @@ class IntegerList(click.ParamType[tuple[int, ...]]):
         return numbers
 
 
+class Device(click.ParamType[str]):
+    """``cpu``, ``cuda`` or ``cuda:N``."""
+
+    name = "cpu|cuda[:N]"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str:
+        """Check ``value``."""
+        if not re.fullmatch(r"cpu|cuda(:\d+)?", str(value)):
+            self.fail(f"{value!r} is no device; expected cpu, cuda or cuda:N.", param, ctx)
+        return str(value)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measuring:
     """How sub-networks are to be measured, beside threads and batch size."""
@@ -44,7 +59,7 @@ class Measuring:
 def measuring_options(command: Callable[..., None]) -> Callable[..., None]:
     """Add the options that say how to measure, handed over as ``measuring: Measuring``."""
 
-    @click.option("--device", default="cpu", show_default=True, help="cpu or cuda:N.")
+    @click.option("--device", type=Device(), default="cpu", show_default=True)
     @click.option("--precision", type=click.Choice(PRECISIONS), default="fp32", show_default=True)
     @click.option("--engine", type=click.Choice(ENGINES), default="eager", show_default=True)
     @click.option(

@@ -29,7 +29,13 @@ def hosts(settings: Settings, output: Output) -> None:
 @click.command(epilog="Example: latbase enqueue ofa_mbv3_d234_e346_k357_w1.0 -n 200 --all-hosts")
 @click.argument("supernet")
 @click.option("-n", "count", type=click.IntRange(1), default=100, show_default=True)
-@click.option("--seed", default=0, show_default=True, help="Chooses which sub-networks.")
+@click.option(
+    "--seed",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Chooses which sub-networks.",
+)
 @click.option("--config", "prefixes", metavar="ID", multiple=True, help="On this configuration.")
 @click.option("--host", "host", metavar="ID|NAME", help="On every configuration of this host.")
 @click.option("--all-hosts", is_flag=True, help="On every configuration of every host.")

@@ -44,7 +44,7 @@ def latency(
         table, unpredicted = lookup.latencies(store, network, chosen, wanted)
     for configuration in unpredicted:
         note(f"{configuration}: too few measurements to predict the rest; run latbase profile.")
-    show(table, output, empty=f"Nothing is measured of {supernet}; run latbase profile.")
+    show(table, output, empty=f"No latency of {supernet} is known here; run latbase profile.")
 
 
 def _config(text: str) -> dict[str, object]:

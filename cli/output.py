@@ -62,6 +62,7 @@ def show(
         title: heading of the table a person reads.
         empty: what a person reads instead of a table without rows.
     """
+    table = table.rename_columns(_distinct(table.column_names))
     if output.as_json:
         json_out(table.to_pylist())
     elif output.as_csv:
@@ -124,6 +125,17 @@ def progress(description: str, total: int) -> "Iterator[Callable[[int], None]]":
 def note(text: str) -> None:
     """Say something beside the results, on stderr."""
     click.echo(text, err=True)
+
+
+def _distinct(names: Sequence[str]) -> list[str]:
+    """Number repeated column names, as ``SELECT *`` of a join has them: no value may hide."""
+    distinct: list[str] = []
+    for name in names:
+        candidate, number = name, 1
+        while candidate in distinct:
+            candidate, number = f"{name}_{number}", number + 1
+        distinct.append(candidate)
+    return distinct
 
 
 def _cell(value: object) -> str:

@@ -25,7 +25,13 @@ SHOWN_FAILURES = 5
     show_default=True,
     help="Sub-networks per configuration.",
 )
-@click.option("--seed", default=0, show_default=True, help="Chooses which sub-networks.")
+@click.option(
+    "--seed",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Chooses which sub-networks.",
+)
 @click.option("--threads", type=IntegerList(), default="1", show_default=True)
 @click.option("--batch-size", type=IntegerList(), default="1", show_default=True)
 @click.option("--again", is_flag=True, help="Measure even what is measured already.")

@@ -1,5 +1,8 @@
 """The quickstart command: from nothing to the best sub-networks of this very machine."""
 
+import shlex
+import shutil
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,7 +44,7 @@ SHOWN = 12
     help="Sub-networks to measure before searching.",
 )
 @click.option("--evaluations", type=click.IntRange(5), default=60, show_default=True)
-@click.option("--seed", default=0, show_default=True)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @click.pass_obj
 def quickstart(
     settings: Settings, supernet: str, out: Path, count: int, evaluations: int, seed: int
@@ -158,20 +161,41 @@ def _report(
     drawing.picture(found.view(), picture)
     drawing.write_page(found.view(), page)
     members = found.members()
+    pick = _fastest_near_the_largest(here, members)
+    shown = _thinned(members)
+    if pick is not None and pick not in shown:
+        shown = sorted([*shown, pick], key=lambda member: -member["values"]["latency_ms"])
     _say()
     show_rows(
-        ["top1 (predicted)", "latency_ms (measured)", "subnet_id"],
-        [[*member["values"].values(), member["subnet_id"]] for member in members[:SHOWN]],
+        ["top1 (predicted)", "latency_ms (measured)", "subnet_id", ""],
+        [
+            [*member["values"].values(), member["subnet_id"], "see below" * (member is pick)]
+            for member in shown
+        ],
         f"The front of search {record.search_id[:8]}",
     )
-    if len(members) > SHOWN:
-        _say(f"… and {len(members) - SHOWN} more: latbase front {record.search_id[:8]}")
+    if len(members) > len(shown):
+        _say(f"… and {len(members) - len(shown)} more: {_command(here.settings)} front latest")
     _say()
-    _headline(here, configuration, members)
+    _headline(here, configuration, pick)
     _say(f"\nPicture  {picture}\nPage     {page}\nStore    {here.settings.store}")
 
 
-def _headline(here: "Here", configuration: "Configuration", members: "list[Member]") -> None:
+def _thinned(members: "list[Member]") -> "list[Member]":
+    """Return at most :data:`SHOWN` members, evenly from one end of the front to the other."""
+    steps = min(SHOWN, len(members))
+    last = len(members) - 1
+    return [members[round(step * last / max(steps - 1, 1))] for step in range(steps)]
+
+
+def _fastest_near_the_largest(here: "Here", members: "list[Member]") -> "Member | None":
+    network = here.network
+    top1 = float(network.predicted_top1(network.space.largest())[0])
+    near = [m for m in members if m["values"]["top1"] >= top1 - TOLERANCE_POINTS]
+    return min(near, key=lambda member: member["values"]["latency_ms"], default=None)
+
+
+def _headline(here: "Here", configuration: "Configuration", pick: "Member | None") -> None:
     """Measure the largest and the pick again, in turn, and say how they compare."""
     import numpy as np
 
@@ -179,14 +203,12 @@ def _headline(here: "Here", configuration: "Configuration", members: "list[Membe
     from latbase.db.networks import subnets_of
     from latbase.db.records import STABLE
 
+    if pick is None:
+        _say(f"No sub-network within {TOLERANCE_POINTS:g} point of the largest's top-1 was found.")
+        return
     network = here.network
     largest = network.space.largest()
     top1 = float(network.predicted_top1(largest)[0])
-    near = [m for m in members if m["values"]["top1"] >= top1 - TOLERANCE_POINTS]
-    if not near:
-        _say(f"No sub-network within {TOLERANCE_POINTS:g} point of the largest's top-1 was found.")
-        return
-    pick = min(near, key=lambda member: member["values"]["latency_ms"])
     both = np.vstack([largest, network.space.from_configs([pick["config"]])])
     with progress("side by side", 2) as advance:
         here.profile(both, configuration, advance, again=True)
@@ -205,8 +227,15 @@ def _headline(here: "Here", configuration: "Configuration", members: "list[Membe
 
 
 def _next_steps(settings: Settings, supernet: str, record: "SearchRecord") -> None:
-    store = f"latbase --store {settings.store}"
+    store = _command(settings)
     _say("\nThree things to try next:")
     _say(f"  {store} front {record.search_id[:8]} --json")
     _say(f"  {store} profile {supernet} -n 50 --threads 1,2 --batch-size 1,8")
     _say(f'  {store} query "SELECT * FROM latency ORDER BY latency_ms LIMIT 10"')
+
+
+def _command(settings: Settings) -> str:
+    """Return how the user runs latbase from here: by its path where the shell would not find it."""
+    found = shutil.which("latbase")
+    here = found is not None and Path(found).samefile(sys.argv[0])
+    return f"{'latbase' if here else sys.argv[0]} --store {shlex.quote(settings.store)}"

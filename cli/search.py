@@ -37,7 +37,7 @@ from latbase.settings import Settings
     help="Earlier search to start from: its id, auto (by evidence), none.",
 )
 @click.option("--popdb", metavar="SEARCH", help="Only values its good sub-networks kept.")
-@click.option("--seed", default=0, show_default=True)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @click.option(
     "--executor",
     metavar="MODULE:NAME",

@@ -68,11 +68,13 @@ def run_search(
     if recipe.configuration_id and here.offers(configuration):
         store.write([here.fingerprint.hardware, configuration])  # the search names them
     record, begun = recipes.open_record(store, network, recipe, new=new)
-    if begun:
+    search = recipes.make_search(store, network, recipe, record)
+    if not begun:
+        store.write([supernet_of(network), record])
+    else:
         note(f"Continuing the unfinished search {record.search_id[:8]}.")
     if why := Experience.of(record.options["experience"]).why:
         note(f"It learns from what the store knows; the most alike: {why}.")
-    search = recipes.make_search(store, network, recipe, record)
     if recipe.popdb:
         before, after = network.space.size, search.problem.space.size
         note(f"PopDB keeps {after:.3g} of {before:.3g} sub-networks.")

@@ -135,6 +135,7 @@ def value_source(
     if objective.name in ANALYTIC:
         return Analytic(supernet=supernet, objective=objective.name)
     if objective.name == "top1":
+        supernet.predicted_top1(supernet.space.smallest())  # raises where there is no predictor
         return PredictedTop1(supernet=supernet)
     if objective.name in METRICS:
         return measured(objective.name)

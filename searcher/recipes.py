@@ -84,8 +84,8 @@ def open_record(
 ) -> tuple[SearchRecord, bool]:
     """Return the search of ``recipe`` and whether it was begun before.
 
-    The newest unfinished search of the same recipe is continued unless ``new``; otherwise a search
-    is written to the store, with what it takes from earlier ones.
+    The newest unfinished search of the same recipe is continued unless ``new``; otherwise the
+    record is new, with what it takes from earlier searches, and not yet in the store.
 
     Raises:
         UnknownNameError: there is no search to start from or to reduce the space by.
@@ -114,11 +114,8 @@ def open_record(
     gathered: dict[str, object] = {"experience": _gathered(store, network, recipe).facts()}
     if recipe.popdb is not None:
         gathered["kept"] = constrain(network.space, history(store, network, recipe.popdb)).kept
-    created = dataclasses.replace(
-        draft, options={**draft.options, **gathered}, created_at=datetime.now(UTC)
-    )
-    store.write([supernet, created])
-    return created, False
+    options = {**draft.options, **gathered}
+    return dataclasses.replace(draft, options=options, created_at=datetime.now(UTC)), False
 
 
 def history(store: "Store", network: "Supernet", search_id: str) -> Genotypes:

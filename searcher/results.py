@@ -109,6 +109,8 @@ class Results:
         ]
         if covered is not None:
             found.append(f"Hypervolume: {covered:.1f} % of the box the evaluations span.")
+        if len(self.values) > failed and not self.on_front().any():
+            found.append("None of them meets the constraints: loosen them, or search longer.")
         if failed:
             found.append(f"{failed} could not be evaluated.")
         if self.record.status is SearchStatus.RUNNING:

@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from latbase.errors import SearchError
+from latbase.searcher.algorithms import ALGORITHMS
 from latbase.searcher.knowledge import Genotypes, Knowledge, Values
+from latbase.searcher.naming import resolve
 from latbase.searcher.objectives import Objective
+from latbase.searcher.predictors.fitting import AUTO, KINDS
 from latbase.searcher.problem import History, Problem, keys
 from latbase.searcher.tactics.registry import Options, make_tactic
 from latbase.searcher.threads import one_thread
@@ -52,6 +55,11 @@ class Search:
         training: int = 100,
         knowledge: Knowledge | None = None,
     ) -> None:
+        if seed < 0:
+            raise SearchError(f"The seed is {seed}; expected zero or more.")
+        resolve("algorithm", algorithm, ALGORITHMS)  # what a tactic does not use is checked too
+        if predictor is not None and predictor != AUTO:
+            resolve("predictor", predictor, KINDS)
         self.problem = Problem(
             space=space,
             objectives=_checked(objectives),

@@ -53,6 +53,7 @@ class OfaSupernet(Supernet):
 
     def costs(self, g: Genotypes, input_size: int | None = None) -> npt.NDArray[np.int64]:
         """Return exact MACs (per item) and parameters of each sub-network, int64 (n, 2)."""
+        self.space.check(g)
         side = self.default_input_size if input_size is None else input_size
         return self._tables(side).totals(g)
 

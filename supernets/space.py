@@ -23,6 +23,10 @@ Allowed = Collection[Value] | Mapping[Value, Collection[Value]]
 """Values that stay; or, for each value of the controller, values that stay."""
 
 
+MOST_DRAWN = 10_000_000
+"""A sample of more would not fit the memory of most machines."""
+
+
 class SearchSpace:
     """The sub-networks of a supernet as genotypes, int8 (n, p).
 
@@ -65,10 +69,14 @@ class SearchSpace:
             fewer than ``n``.
 
         Raises:
-            InvalidInputError: ``n`` is negative.
+            InvalidInputError: ``n`` or ``seed`` is negative, or ``n`` is more than memory holds.
         """
-        if n < 0:
-            raise InvalidInputError(f"Cannot draw {n} sub-networks; ask for zero or more.")
+        if not 0 <= n <= MOST_DRAWN:
+            raise InvalidInputError(
+                f"Cannot draw {n} sub-networks; ask for zero to {MOST_DRAWN:,}."
+            )
+        if seed < 0:
+            raise InvalidInputError(f"The seed is {seed}; expected zero or more.")
         return sampling.sample(self._choices, n, seed)
 
     def points(self) -> Genotypes:
@@ -85,6 +93,7 @@ class SearchSpace:
 
     def active(self, g: Genotypes) -> Flags:
         """Tell which parameters exist in each sub-network, bool (n, p)."""
+        self.check(g)
         return self._choices.look_up(self._choices.masked, g) >= 0
 
     def canonical(self, g: Genotypes) -> Genotypes:
@@ -93,6 +102,7 @@ class SearchSpace:
         Inactive parameters get index 0. In a restricted space a value that is not allowed moves
         to the nearest one that is, controllers first; so the result is always in the space.
         """
+        self.check(g)
         table, controlled = self._choices.nearest, self._choices.controlled
         roots = np.where(controlled, g, self._choices.look_up(table, g))
         return self._choices.look_up(table, roots)
@@ -104,16 +114,13 @@ class SearchSpace:
             InvalidInputError: wrong shape or type, or an active parameter has an index that is
                 not allowed; the message names the row and the parameter.
         """
-        if g.shape != (len(g), self.p) or not np.issubdtype(g.dtype, np.integer):
-            raise InvalidInputError(
-                f"Found an array {g.shape} of {g.dtype}; genotypes are whole numbers (n, {self.p})."
-            )
-        self._refuse(g, (g < 0) | (g >= self._choices.exists.sum(axis=1)))
+        self.check(g)
         codes = g.astype(np.int8)
         self._refuse(g, self.active(codes) & ~self._choices.look_up(self._choices.open, codes))
 
     def to_configs(self, g: Genotypes) -> list[dict[str, object]]:
         """Write genotypes as configurations, entry for entry (inactive ones too)."""
+        self.check(g)
         return self._codec.to_configs(g)
 
     def from_configs(self, configs: Sequence[Mapping[str, object]]) -> Genotypes:
@@ -132,6 +139,7 @@ class SearchSpace:
         then, where the supernet knows them, exact MACs and then exact parameters: per block, per
         stage and in total. ``feature_names`` names the columns.
         """
+        self.check(g)
         parameter, value = self._one_hot
         table = np.empty((len(g), len(self.feature_names)))
         indices = self._choices.look_up(self._choices.masked, g)
@@ -208,6 +216,18 @@ class SearchSpace:
         for value, own in some.items():
             limit[controller.code(value), [parameter.code(one) for one in own]] = True
         return limit
+
+    def check(self, g: npt.NDArray[np.integer]) -> None:
+        """Check shape and indices; unlike :meth:`validate` it takes values that are not allowed.
+
+        Raises:
+            InvalidInputError: look-up tables would answer wrongly for ``g``.
+        """
+        if g.ndim != 2 or g.shape[1] != self.p or not np.issubdtype(g.dtype, np.integer):  # noqa: PLR2004 - rows and columns
+            raise InvalidInputError(
+                f"Found an array {g.shape} of {g.dtype}; genotypes are whole numbers (n, {self.p})."
+            )
+        self._refuse(g, (g < 0) | (g >= self._choices.exists.sum(axis=1)))
 
     def _refuse(self, g: npt.NDArray[np.integer], wrong: Flags) -> None:
         if wrong.any():

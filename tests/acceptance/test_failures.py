@@ -17,6 +17,11 @@ CASES = [
     (("search", SUPERNET, "--tactic", "magic"), 2, "no tactic 'magic'"),
     (("search", SUPERNET, "--config", "0000"), 2, "No configuration id starts with"),
     (("search", "ofa_resnet50"), 2, "top-1 predictor"),
+    (("search", SUPERNET, "--algorithm", "magic"), 2, "no algorithm 'magic'"),
+    (("search", SUPERNET, "--predictor", "magic"), 2, "no predictor 'magic'"),
+    (("search", SUPERNET, "--seed", "-1"), 2, "--seed"),
+    (("profile", SUPERNET, "-n", "99999999999"), 2, "Cannot draw"),
+    (("profile", SUPERNET, "--device", "tpu"), 2, "is no device"),
     (("front", "latest"), 3, "no store"),
     (("query", "SELECT 1"), 3, "no store"),
 ]
@@ -27,6 +32,8 @@ def test_one_sentence_and_a_status(latbase, args, status, sentence):
     done = latbase.run(*args, status=status)
     assert sentence in done.stderr
     assert "Traceback" not in done.stderr
+    if latbase.store.exists():  # what was refused leaves nothing behind
+        assert latbase.query("SELECT search_id FROM search") == []
 
 
 @pytest.mark.parametrize(

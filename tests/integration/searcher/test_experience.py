@@ -178,6 +178,7 @@ def test_what_was_gathered_stays_when_the_store_learns_more(filled):
     filled.measure(other, 40, kernel_ms=0.1)
     wanted = recipe(here)
     first, _ = open_record(filled.store, NETWORK, wanted)
+    filled.store.write([first])
     filled.measure(filled.configuration(threads=8), 40, kernel_ms=0.1)
     filled.search(here, NETWORK.space.sample(10, 1), on_front=3)
     again, begun = open_record(filled.store, NETWORK, wanted)

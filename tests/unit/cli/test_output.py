@@ -81,3 +81,12 @@ def test_two_formats_are_refused():
 def test_json_is_always_valid(value, capsys):
     json_out(value)
     assert json.loads(capsys.readouterr().out) == {"a": [None, {"b": None}]}
+
+
+def test_columns_of_one_name_are_told_apart() -> None:
+    joined = pa.table([[1], [2], [3]], names=["a", "a", "b"])
+    command = click.command()(output_options(lambda output: show(joined, output)))
+    shown = CliRunner().invoke(command, ["--json"])
+    assert json.loads(shown.stdout) == [{"a": 1, "a_1": 2, "b": 3}]
+    assert CliRunner().invoke(command, ["--csv"]).stdout.split() == ["a,a_1,b", "1,2,3"]
+    assert "a_1" in CliRunner().invoke(command).stdout

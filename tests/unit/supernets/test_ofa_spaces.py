@@ -11,7 +11,7 @@ import pytest
 
 from latbase.errors import InvalidInputError
 from latbase.supernets import Cost, Supernet
-from latbase.supernets.ofa_mobilenet import OfaMobileNetV3
+from latbase.supernets.ofa_mobilenet import OfaMobileNetV3, w10
 
 BLOCKS_OF_A_STAGE = 9**2 + 9**3 + 9**4
 SIZES = {
@@ -135,3 +135,21 @@ def test_compofa_couples_expansion_to_depth(
             expansion = g[:, parameters[f"e[{block}]"]]
             exists = depth + 2 > block - 4 * stage
             np.testing.assert_array_equal(expansion, np.where(exists, depth, 0))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        (np.full((1, 45), -1, np.int8), "has -1 for"),
+        (np.full((1, 45), 7, np.int8), "has 7 for"),
+        (np.zeros(45, np.int8), "genotypes are whole numbers"),
+        (np.zeros((2, 44), np.int8), "genotypes are whole numbers"),
+        (np.zeros((2, 45)), "genotypes are whole numbers"),
+    ],
+)
+@pytest.mark.parametrize("question", ["costs", "features", "canonical", "active", "to_configs"])
+def test_genotypes_that_do_not_exist_are_refused(wrong, sentence, question):
+    network = w10()
+    ask = network.costs if question == "costs" else getattr(network.space, question)
+    with pytest.raises(InvalidInputError, match=sentence):
+        ask(wrong)
