@@ -1,5 +1,6 @@
 """The ``latbase`` command. Sub-commands are imported only when used, so help is instant."""
 
+import signal
 from importlib import import_module
 from keyword import iskeyword
 from pathlib import Path
@@ -93,4 +94,6 @@ def main(ctx: click.Context, store: str | None, token_file: Path | None) -> None
 
 def run() -> None:
     """Entry point of the console script."""
+    # A shell starts background jobs deaf to SIGINT, and what stops a search would not reach it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     exit_with_status(lambda: main(standalone_mode=False, prog_name="latbase"))
