@@ -41,12 +41,12 @@ def commands(page: str) -> list[list[str]]:
 def parse(words: list[str]) -> None:
     """Check that a command exists and takes these options; nothing runs."""
     command: click.Command = main
-    ctx = click.Context(main)
+    ctx = click.Context(main, help_option_names=main.context_settings["help_option_names"])
     while isinstance(command, click.Group):
         found = command.get_command(ctx, words[0])
         assert found is not None, words
         command, words = found, words[1:]
-    command.make_context("", words)
+    command.make_context("", words, parent=ctx)
 
 
 def test_shell_pages_have_commands():

@@ -37,7 +37,7 @@ def test_without_configuration_the_defaults_hold(config):
     ("text", "complaint"),
     [
         ("store = ", "cannot be read as TOML"),
-        ('shop = "x"', "unknown keys shop; it may set store, token_file, state_dir"),
+        ('shop = "x"', "unknown keys shop; it may set store, token_file, certificate, state_dir"),
         ("store = 3", "store must be text in quotes"),
     ],
 )

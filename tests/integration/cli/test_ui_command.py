@@ -32,7 +32,10 @@ def test_the_page_is_served_until_the_command_is_stopped(studied, tmp_path, endi
         again = subprocess.run(COMMAND, env=environ, capture_output=True, text=True, check=True)
         assert again.stdout.strip() == address
         service.send_signal(ending)
-        _, said = service.communicate()
+        try:
+            _, said = service.communicate(timeout=60)
+        finally:
+            service.kill()  # no-op unless it did not end
         assert service.returncode == 0
         assert "Traceback" not in said
     assert not store.with_name("latency.duckdb.endpoint").exists()
