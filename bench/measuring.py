@@ -22,6 +22,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 import latbase.supernets
 from latbase.db.networks import subnets_of
@@ -95,8 +96,9 @@ class Task:
 def burn() -> None:
     """Keep one core busy with arithmetic and memory traffic until killed."""
     matrix = np.random.default_rng(0).random((512, 512))
-    while True:
-        matrix = np.tanh(matrix @ matrix)
+    with threadpool_limits(limits=1):
+        while True:
+            matrix = np.tanh(matrix @ matrix)
 
 
 @contextlib.contextmanager

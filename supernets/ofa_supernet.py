@@ -59,7 +59,7 @@ class OfaSupernet(Supernet):
 
     def build(self, config: Config) -> "torch.nn.Module":
         """Return the static sub-network of ``config`` in eval mode, with healthy weights."""
-        from latbase.supernets.ofa_compat import build_filled  # noqa: PLC0415 - torch loads here
+        from latbase.supernets.filling import build_filled  # noqa: PLC0415 - torch loads here
 
         canonical = self.space.canonical(self.space.from_configs([config]))
         chosen: Any = self.space.to_configs(canonical)[0]
