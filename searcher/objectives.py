@@ -17,7 +17,7 @@ from latbase.searcher import pareto
 
 Values = npt.NDArray[np.float64]
 
-MAXIMIZED = ("top1", "naswot", "throughput_items_per_s")
+MAXIMIZED = ("top1", "bleu", "naswot", "throughput_items_per_s")
 """Names whose larger values are better when text does not say which way to go."""
 
 SUFFIXES = {"": 1.0, "k": 1e3, "M": 1e6, "G": 1e9}
