@@ -34,14 +34,14 @@ class HatSupernet(Supernet):
     Args:
         name: its name.
         choices: its sizes.
-        weights: trained ones, see :func:`hat_checkpoint.load`; None: random-like.
+        weights: file of trained ones, see :func:`hat_checkpoint.load`; None: random-like.
     """
 
     def __init__(self, name: str, choices: TransformerChoices, weights: Path | None = None) -> None:
         self.name = name
         self.choices = choices
         self.default_input_size = choices.length
-        self._weights = weights
+        self.weights = weights
         self._parameters = hat_space.parameters(choices)
         self._tables = cache(self._tables_at)
         self.space = SearchSpace(self._parameters, costs=self._tables(choices.length))
@@ -53,7 +53,7 @@ class HatSupernet(Supernet):
         from latbase.supernets.hat_model import Transformer, Translation  # noqa: PLC0415 - as above
 
         sizes = hat_space.dimensions(self.choices, self.space, config)
-        if self._weights is not None:
+        if self.weights is not None:
             return Translation(self._trained().extract(sizes), BEAM).eval()
         return filling.build_filled(lambda: Translation(Transformer(sizes), BEAM))
 
@@ -74,7 +74,7 @@ class HatSupernet(Supernet):
 
     def elastic(self) -> "ElasticTransformer":
         """Return the whole supernet: a new one to be trained, or the one with the given weights."""
-        return self._elastic() if self._weights is None else self._trained()
+        return self._elastic() if self.weights is None else self._trained()
 
     def with_weights(self, weights: Path) -> "HatSupernet":
         """Return the same supernet with trained weights; see :func:`hat_checkpoint.load`."""
@@ -85,9 +85,9 @@ class HatSupernet(Supernet):
 
         config = self.space.to_configs(self.space.largest())[0]
         largest = hat_space.dimensions(self.choices, self.space, config)
-        if self._weights is None:
+        if self.weights is None:
             return hat_model.ElasticTransformer(largest)
-        return hat_checkpoint.load(self._weights, largest)
+        return hat_checkpoint.load(self.weights, largest)
 
     def _length(self, input_size: int | None) -> int:
         length = self.default_input_size if input_size is None else input_size

@@ -31,7 +31,7 @@ def load(path: Path, largest: Dimensions) -> ElasticTransformer:
     elastic = ElasticTransformer(largest)
     try:
         if path.suffix == ".safetensors":
-            elastic.load_state_dict(safetensors.torch.load_file(path))
+            safetensors.torch.load_model(elastic, path)
         else:
             weights = rename(_published(path), largest.choices.attention)
             if largest.choices.tied:

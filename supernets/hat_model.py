@@ -45,7 +45,9 @@ class Transformer(nn.Module):
         logits: Tensor = self.decoder(previous, self.encoder(source, hidden), hidden)
         return logits
 
-    def decode(self, source: Tensor, steps: int, beam: int = 1, *, padded: bool = True) -> Tensor:
+    def decode(
+        self, source: Tensor, steps: int, beam: int = 1, *, padded: bool = True, stop: bool = False
+    ) -> Tensor:
         """Translate greedily, token by token with cached keys and values.
 
         Every beam continues on its own from the same start, which costs what a beam search does
@@ -56,18 +58,22 @@ class Transformer(nn.Module):
             steps: tokens to produce; what follows an ``EOS`` means nothing.
             beam: rows decoded per sentence.
             padded: whether ``source`` has padding to be hidden.
+            stop: whether to end early, once every sentence has its ``EOS``.
 
         Returns:
-            Tokens of the first beam, int64 (n, steps).
+            Tokens of the first beam, int64 (n, steps or fewer).
         """
         hidden = source == PAD if padded else None
         memory = self.decoder.remember(self.encoder(source, hidden), hidden)
         token = torch.full((len(source), beam), EOS, dtype=torch.int64, device=source.device)
         caches: list[Cache | None] = [None] * len(self.decoder.layers)
         found = []
+        ended = torch.zeros(len(source), dtype=torch.bool, device=source.device)
         for position in range(steps):
             token, caches = self.decoder.step(token, position, memory, caches)
             found.append(token[:, 0])
+            if stop and bool((ended := ended | (token[:, 0] == EOS)).all()):
+                break
         return torch.stack(found, dim=1)
 
 
