@@ -15,7 +15,10 @@ from latbase.settings import Settings
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from latbase.searcher import PopDB
+    from latbase.searcher.knowledge import Genotypes
     from latbase.searcher.results import Results
+    from latbase.supernets import SearchSpace
 
 SEVERAL = 2
 """Fronts that can be compared."""
@@ -53,41 +56,54 @@ def plot() -> None:
 @click.pass_obj
 def progression(settings: Settings, search_id: str, path: Path, normalised: bool) -> None:
     """Draw every evaluation of SEARCH, coloured by when it was made."""
+    from latbase.searcher.analytics import normalising
     from latbase.searcher.analytics import progression as drawing
 
-    (found,) = _searches(settings, [search_id], normalised=normalised)
-    _save(drawing.draw(found), path)
+    (found,) = _searches(settings, [search_id])
+    _save(drawing.draw(normalising.normalised(found) if normalised else found), path)
 
 
 @plot.command(epilog="Example: latbase plot fronts 3f2a 91bc -o fronts.svg")
 @click.argument("search_ids", metavar="SEARCH...", nargs=-1, required=True)
 @_figure_file
 @_normalised
+@click.option("--enqueue", is_flag=True, help="Ask daemons to measure what a cost still lacks.")
 @click.option("--json", "as_json", is_flag=True, help="Write the costs as JSON.")
 @click.pass_obj
 def fronts(
-    settings: Settings, search_ids: tuple[str, ...], path: Path, normalised: bool, as_json: bool
+    settings: Settings,
+    search_ids: tuple[str, ...],
+    path: Path,
+    normalised: bool,
+    enqueue: bool,
+    as_json: bool,
 ) -> None:
     """Draw the fronts of several searches, and say what using one machine's on another costs.
 
     The cost is the hypervolume lost when a front's sub-networks, as measured on the other machine,
     replace what that machine's own search found.
     """
+    from latbase import supernets
     from latbase.searcher.analytics import exchange as drawing
 
-    absolute = _searches(settings, search_ids, normalised=False)
-    if len(absolute) < SEVERAL:
+    found = _searches(settings, search_ids)
+    if len(found) < SEVERAL:
         raise InvalidInputError("One front is nothing to compare; name two searches or more.")
-    with open_store(settings, read_only=True) as store:
-        costs = drawing.exchange(store, absolute)
-    _save(drawing.draw(_shown(absolute, normalised=normalised)), path)
+    with open_store(settings, read_only=not enqueue) as store:
+        costs = drawing.exchange(store, found)
+        if enqueue:
+            queued = drawing.enqueue(store, supernets.load(found[0].supernet), found)
+            note(f"{queued} measurements queued; draw again when latbase jobs shows them finished.")
+        _save(drawing.draw(store, found, normalised=normalised), path)
     rows = [asdict(cost) for cost in costs]
     if as_json:
         json_out(rows)
         return
     show_rows(list(rows[0]), [list(row.values()) for row in rows], "A front used elsewhere")
-    if any(cost.lost_percent is None for cost in costs):
-        note("A cost is known once every member of a front is measured on the other configuration.")
+    if not enqueue and any(cost.lost_percent is None for cost in costs):
+        note(
+            "A cost is known once every member of a front is measured there; --enqueue asks for it."
+        )
 
 
 @plot.command(epilog="Example: latbase plot hypervolume 3f2a 91bc 77d0 -o hypervolume.png")
@@ -98,7 +114,7 @@ def hypervolume(settings: Settings, search_ids: tuple[str, ...], path: Path) -> 
     """Draw hypervolume against evaluations; searches that differ in the seed make one band."""
     from latbase.searcher.analytics import hypervolume as drawing
 
-    _save(drawing.draw(drawing.growths(_searches(settings, search_ids, normalised=False))), path)
+    _save(drawing.draw(drawing.growths(_searches(settings, search_ids))), path)
 
 
 @plot.command(epilog="Example: latbase plot predictor SUPERNET --config 1a2b -o predictor.png")
@@ -187,42 +203,68 @@ def parameters(settings: Settings, search_id: str, path: Path) -> None:
     from latbase.searcher.analytics import parameters as drawing
     from latbase.searcher.popdb import frequencies
 
-    (found,) = _searches(settings, [search_id], normalised=False)
+    (found,) = _searches(settings, [search_id])
     space = supernets.load(found.supernet).space
     genotypes = space.from_configs([member["config"] for member in found.members()])
     shares = drawing.shares(space, frequencies(space, genotypes))
     _save(drawing.draw(shares, f"{found.title}: values on the front of {len(genotypes)}"), path)
 
 
+def _clustering(command: Callable[..., None]) -> Callable[..., None]:
+    size = click.option("--min-cluster-size", type=click.IntRange(2), default=50, show_default=True)
+    samples = click.option("--min-samples", type=click.IntRange(1), default=10, show_default=True)
+    return size(samples(command))
+
+
 @plot.command(epilog="Example: latbase plot popdb latest -o popdb.png")
 @click.argument("search_id", metavar="SEARCH")
 @_figure_file
-@click.option("--min-cluster-size", type=click.IntRange(2), default=50, show_default=True)
-@click.option("--min-samples", type=click.IntRange(1), default=10, show_default=True)
+@_clustering
 @click.pass_obj
 def popdb(
     settings: Settings, search_id: str, path: Path, min_cluster_size: int, min_samples: int
 ) -> None:
     """Draw how often each value occurs in the dense regions of what SEARCH evaluated."""
-    from latbase import supernets
-    from latbase.searcher import constrain
     from latbase.searcher.analytics import parameters as drawing
 
-    (found,) = _searches(settings, [search_id], normalised=False)
-    space = supernets.load(found.supernet).space
-    reduced = constrain(
-        space,
-        space.from_configs(found.configs),
-        min_cluster_size=min_cluster_size,
-        min_samples=min_samples,
-    )
+    found, space, _, reduced = _dense(settings, search_id, min_cluster_size, min_samples)
     title = f"{found.title}: values in {reduced.clusters} clusters, {reduced.noise} in none"
     _save(drawing.draw(drawing.shares(space, reduced.frequencies), title), path)
 
 
-def _searches(
-    settings: Settings, search_ids: Sequence[str], *, normalised: bool
-) -> "list[Results]":
+@plot.command(epilog="Example: latbase plot clusters latest -o clusters.png")
+@click.argument("search_id", metavar="SEARCH")
+@_figure_file
+@_clustering
+@click.pass_obj
+def clusters(
+    settings: Settings, search_id: str, path: Path, min_cluster_size: int, min_samples: int
+) -> None:
+    """Draw the dense regions of what SEARCH evaluated, in the plane in which it varies most."""
+    from latbase.searcher.analytics import clusters as drawing
+
+    found, space, genotypes, reduced = _dense(settings, search_id, min_cluster_size, min_samples)
+    title = f"{found.title}: dense regions of {len(genotypes)} sub-networks"
+    _save(drawing.draw(drawing.plane(space, genotypes), reduced.labels, title), path)
+
+
+def _dense(
+    settings: Settings, search_id: str, min_cluster_size: int, min_samples: int
+) -> "tuple[Results, SearchSpace, Genotypes, PopDB]":
+    """Return a search, its space, what it evaluated, and the clusters in that."""
+    from latbase import supernets
+    from latbase.searcher import constrain
+
+    (found,) = _searches(settings, [search_id])
+    space = supernets.load(found.supernet).space
+    genotypes = space.from_configs(found.configs)
+    reduced = constrain(
+        space, genotypes, min_cluster_size=min_cluster_size, min_samples=min_samples
+    )
+    return found, space, genotypes, reduced
+
+
+def _searches(settings: Settings, search_ids: Sequence[str]) -> "list[Results]":
     from latbase.searcher import results
 
     with open_store(settings, read_only=True) as store:
@@ -232,13 +274,7 @@ def _searches(
             raise InvalidInputError(
                 f"Search {each.record.search_id} has no evaluations yet; run latbase search."
             )
-    return _shown(found, normalised=normalised)
-
-
-def _shown(found: "list[Results]", *, normalised: bool) -> "list[Results]":
-    from latbase.searcher.analytics import normalising
-
-    return [normalising.normalised(each) for each in found] if normalised else found
+    return found
 
 
 def _save(figure: "Figure", path: Path) -> None:

@@ -26,17 +26,25 @@ class PopDB:
         kept: by parameter name, the values that stay: what a store needs to rebuild ``space``.
         frequencies: float (p, most values), share of each value among clustered sub-networks in
             which its parameter is active.
-        clusters: number of clusters found.
-        noise: sub-networks in no cluster.
+        labels: int (n,), the cluster of each sub-network of the history; -1 for none.
         size_before: number of sub-networks of the full space.
     """
 
     space: "SearchSpace"
     kept: dict[str, list[int | float | str]]
     frequencies: npt.NDArray[np.float64]
-    clusters: int
-    noise: int
+    labels: npt.NDArray[np.intp]
     size_before: int
+
+    @property
+    def clusters(self) -> int:
+        """Number of clusters found."""
+        return int(self.labels.max()) + 1
+
+    @property
+    def noise(self) -> int:
+        """Sub-networks in no cluster."""
+        return int((self.labels < 0).sum())
 
 
 def constrain(
@@ -83,8 +91,7 @@ def constrain(
         space=space.restrict(kept),
         kept=kept,
         frequencies=shares,
-        clusters=int(labels.max()) + 1,
-        noise=int((labels < 0).sum()),
+        labels=labels,
         size_before=space.size,
     )
 

@@ -1,25 +1,26 @@
 """Fronts of several machines over each other, and what it costs to use another's (Fig. 5 and 6)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from latbase.db import queries
+from latbase.db import queries, queueing
 from latbase.errors import InvalidInputError
-from latbase.searcher.analytics import figures
+from latbase.searcher.analytics import figures, normalising
 from latbase.searcher.analytics.front import plane
 from latbase.searcher.analytics.hypervolume import Box, same_objectives
 from latbase.searcher.evaluation import METRICS
-from latbase.searcher.knowledge import Values
 from latbase.searcher.objectives import minimised
 from latbase.searcher.results import Results
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from latbase.db import Store
+    from latbase.supernets import Supernet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,57 +62,108 @@ def exchange(store: "Store", searches: Sequence[Results]) -> list[Borrowed]:
     ]
 
 
-def draw(searches: Sequence[Results]) -> "Figure":
-    """Draw the fronts of all searches into one plane."""
-    figure, (axes,) = figures.blank()
-    for position, search in enumerate(searches):
-        color, marker = figures.style(position)
-        view = search.view()
-        x, y, x_label, y_label = plane(view)
-        front = np.flatnonzero(view.on_front)
-        front = front[np.argsort(x[front], kind="stable")]
-        place = search.record.configuration_id
-        label = f"{search.record.search_id[:8]}" + (f" on {place[:8]}" if place else "")
-        axes.plot(x[front], y[front], color=color, marker=marker, linewidth=1, label=label)
-        axes.set(xlabel=x_label, ylabel=y_label)
-    axes.set_title(f"{searches[0].supernet}: fronts")
-    axes.legend(loc="lower right")
+def draw(store: "Store", searches: Sequence[Results], *, normalised: bool = False) -> "Figure":
+    """Draw, for every configuration, the fronts found on it and the others as re-measured on it.
+
+    Args:
+        store: has the re-measured values.
+        searches: whose fronts.
+        normalised: show measured values as shares of what was evaluated on the configuration.
+    """
+    places = list(dict.fromkeys(search.record.configuration_id for search in searches))
+    figure, panels = figures.blank(len(places))
+    for axes, place in zip(panels, places, strict=True):
+        here = [search for search in searches if search.record.configuration_id == place]
+        among = np.vstack([search.values for search in here])
+        for position, search in enumerate(searches):
+            own = search in here
+            shown = search if own else used_on(store, here[0], search)
+            _trace(
+                axes,
+                normalising.normalised(shown, among) if normalised else shown,
+                position,
+                own=own,
+            )
+        axes.set_title(f"On {place[:8]}" if place else searches[0].supernet)
+        axes.legend(loc="lower right", fontsize=8)
+    figure.suptitle(f"{searches[0].supernet}: fronts; dashed: found elsewhere, measured here")
     return figure
 
 
-def _borrowed(store: "Store", here: Results, donor: Results) -> Borrowed:
+def used_on(store: "Store", here: Results, donor: Results) -> Results:
+    """Return the donor's front with every measured value as measured on the machine of ``here``.
+
+    NaN stands where it was not measured there.
+    """
     rows = np.flatnonzero(donor.on_front())
-    values = _measured_on(store, here, donor, rows)
-    known = ~np.isnan(values).any(axis=1)
+    ids = tuple(donor.subnet_ids[row] for row in rows)
+    values = donor.values[rows].copy()
+    for column in _measured_columns(here):
+        found = queries.newest_values(
+            store,
+            ids,
+            configuration_id=str(here.record.configuration_id),
+            metric=here.objectives[column].name,
+        )
+        values[:, column] = [found.get(subnet_id, np.nan) for subnet_id in ids]
+    return replace(
+        donor,
+        values=values,
+        objectives=here.objectives,
+        subnet_ids=ids,
+        configs=tuple(donor.configs[row] for row in rows),
+    )
+
+
+def enqueue(store: "Store", network: "Supernet", searches: Sequence[Results]) -> int:
+    """Queue what :func:`exchange` lacks: every front on every configuration; returns how many."""
+    queued = 0
+    for place in {here.record.configuration_id for here in searches if _measured_columns(here)}:
+        configs = [member["config"] for search in searches for member in search.members()]
+        genotypes = network.space.from_configs(configs)
+        queued += queueing.enqueue(store, network, genotypes, str(place))
+    return queued
+
+
+def _measured_columns(search: Results) -> list[int]:
+    place = search.record.configuration_id
+    named = enumerate(search.objectives)
+    return [column for column, each in named if place and each.name in METRICS]
+
+
+def _trace(axes: "Axes", search: Results, position: int, *, own: bool) -> None:
+    color, marker = figures.style(position)
+    view = search.view()
+    x, y, x_label, y_label = plane(view)
+    rows = np.flatnonzero(view.on_front if own else np.isfinite(x) & np.isfinite(y))
+    rows = rows[np.argsort(x[rows], kind="stable")]
+    axes.plot(
+        x[rows],
+        y[rows],
+        color=color,
+        marker=marker,
+        markerfacecolor=color if own else "none",
+        linestyle="-" if own else "--",
+        linewidth=1,
+        label=f"{search.record.search_id[:8]}, {search.record.tactic} ({len(rows)})",
+    )
+    axes.set(xlabel=x_label, ylabel=y_label)
+
+
+def _borrowed(store: "Store", here: Results, donor: Results) -> Borrowed:
+    used = used_on(store, here, donor)
+    known = np.isfinite(used.values).all(axis=1)
     lost = None
-    if len(rows) and known.all():
+    if known.size and known.all():
         own = minimised(here.objectives, here.values[here.on_front()])
-        other = minimised(here.objectives, values)
+        other = minimised(here.objectives, used.values)
         box = Box.around([own, other])
         before = box.percent(own.points)
         lost = 100.0 * (1.0 - box.percent(other.points[other.feasible]) / before)
     return Borrowed(
         used_on=here.record.search_id,
         found_by=donor.record.search_id,
-        members=len(rows),
+        members=known.size,
         measured=int(known.sum()),
         lost_percent=lost,
     )
-
-
-def _measured_on(
-    store: "Store", here: Results, donor: Results, rows: "np.ndarray[tuple[int], np.dtype[np.intp]]"
-) -> Values:
-    """Return the donor's rows with every measured column as measured on the machine of ``here``."""
-    values = donor.values[rows].copy()
-    ids = [donor.subnet_ids[row] for row in rows]
-    for column, objective in enumerate(here.objectives):
-        if objective.name in METRICS and here.record.configuration_id:
-            found = queries.newest_values(
-                store,
-                ids,
-                configuration_id=here.record.configuration_id,
-                metric=objective.name,
-            )
-            values[:, column] = [found.get(subnet_id, np.nan) for subnet_id in ids]
-    return values

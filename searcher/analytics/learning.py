@@ -8,6 +8,7 @@ import numpy as np
 
 from latbase.errors import PredictorError
 from latbase.searcher.analytics import figures
+from latbase.searcher.analytics.normalising import normalised_name, scale
 from latbase.searcher.catalogue import LEAST_ROWS, TrainingData
 from latbase.searcher.knowledge import Values
 from latbase.searcher.predictors.assessment import held_out_score
@@ -140,9 +141,8 @@ def draw(found: Learning, title: str, *, normalised: bool = False) -> "Figure":
     left.set(xscale="log", xlabel="training sub-networks", ylabel="MAPE (%)", title=title)
     measured, predicted, name = found.measured, found.predicted, found.metric
     if normalised:
-        least, extent = measured.min(), np.ptp(measured) or 1.0
-        measured, predicted = (measured - least) / extent, (predicted - least) / extent
-        name = f"normalised {name.split('_')[0]}"
+        predicted, measured = scale(predicted, measured), scale(measured, measured)
+        name = normalised_name(name)
     ends = [min(measured.min(), predicted.min()), max(measured.max(), predicted.max())]
     right.plot(ends, ends, color=figures.GREY, linewidth=1)
     right.scatter(measured, predicted, s=14, color=figures.VERMILLION)

@@ -9,36 +9,41 @@ from latbase.searcher.knowledge import Values
 from latbase.searcher.results import Results
 
 
-def shares(values: Values) -> Values:
-    """Return ``values``, float (n,), as (value - least) / (most - least); NaN stays NaN."""
-    return scale(values, values)
-
-
 def scale(values: Values, among: Values) -> Values:
-    """Place ``values`` in the range of ``among``: 0 its least, 1 its most."""
+    """Place ``values`` in the range of ``among``: 0 its least, 1 its most; NaN stays NaN."""
     least, extent = np.nanmin(among), np.ptp(among[~np.isnan(among)])
     return (values - least) / (extent or 1.0)
 
 
-def normalised(search: Results) -> Results:
+def normalised(search: Results, among: Values | None = None) -> Results:
     """Return ``search`` with every measured column, and its bounds, scaled to the column's range.
 
     ``latency_ms`` becomes ``latency_normalised``: 0 the fastest sub-network evaluated, 1 the
     slowest. Fronts and hypervolume shares stay what they were.
+
+    Args:
+        search: what is scaled.
+        among: float (k, m), what spans the ranges; without it, the values of ``search``.
     """
     values, objectives = search.values.copy(), list(search.objectives)
+    spanning = search.values if among is None else among
     for column, objective in enumerate(search.objectives):
-        raw = search.values[:, column]
-        if objective.name not in METRICS or np.isnan(raw).all():
+        span = spanning[:, column]
+        if objective.name not in METRICS or np.isnan(span).all():
             continue
-        values[:, column] = shares(raw)
+        values[:, column] = scale(search.values[:, column], span)
         objectives[column] = replace(
             objective,
-            name=f"{objective.name.split('_')[0]}_normalised",
-            at_most=_bound(objective.at_most, raw),
-            at_least=_bound(objective.at_least, raw),
+            name=normalised_name(objective.name),
+            at_most=_bound(objective.at_most, span),
+            at_least=_bound(objective.at_least, span),
         )
     return replace(search, values=values, objectives=tuple(objectives))
+
+
+def normalised_name(metric: str) -> str:
+    """Return what a metric is called once its unit is gone."""
+    return f"{metric.split('_', maxsplit=1)[0]}_normalised"
 
 
 def _bound(bound: float | None, among: Values) -> float | None:

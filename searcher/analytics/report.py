@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from latbase.errors import LatbaseError
-from latbase.searcher.analytics import hypervolume, learning, parameters, progression
+from latbase.searcher.analytics import clusters, hypervolume, learning, parameters, progression
 from latbase.searcher.catalogue import training_data
 from latbase.searcher.evaluation import METRICS
 from latbase.searcher.popdb import constrain, frequencies
@@ -54,10 +54,13 @@ def _figures(
     shares = parameters.shares(space, frequencies(space, chosen))
     yield "Values on the front", parameters.draw(shares, f"{len(chosen)} sub-networks")
     try:
-        reduced = constrain(space, space.from_configs(search.configs))
+        evaluated = space.from_configs(search.configs)
+        reduced = constrain(space, evaluated)
         shares = parameters.shares(space, reduced.frequencies)
         title = f"{reduced.clusters} clusters, {reduced.noise} sub-networks in none"
         yield "Values in dense regions (PopDB)", parameters.draw(shares, title)
+        where = clusters.plane(space, evaluated)
+        yield "Dense regions", clusters.draw(where, reduced.labels, title)
     except LatbaseError as error:
         yield "Values in dense regions (PopDB)", str(error)
     place = search.record.configuration_id

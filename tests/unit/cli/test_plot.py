@@ -12,11 +12,12 @@ from tests.studied import SUPERNET
 
 FIGURES = {
     "progression": ["latest", "--normalised"],
-    "fronts": ["10", "80"],
+    "fronts": ["10", "80", "--normalised"],
     "hypervolume": ["10", "11", "80", "81"],
     "ranking": [SUPERNET],
     "parameters": ["latest"],
     "popdb": ["latest", "--min-cluster-size", "5", "--min-samples", "2"],
+    "clusters": ["latest", "--min-cluster-size", "5", "--min-samples", "2"],
     "predictor": [SUPERNET],
 }
 

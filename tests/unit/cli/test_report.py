@@ -13,6 +13,7 @@ HEADINGS = (
     "Hypervolume",
     "Values on the front",
     "Values in dense regions (PopDB)",
+    "Dense regions",
     "Predictor of latency_ms",
     "Recipe",
 )

@@ -26,3 +26,11 @@ def test_rare_values_go_and_frequent_ones_stay(
 def test_a_short_history_is_refused(space: SearchSpace) -> None:
     with pytest.raises(SearchError, match="at least 50 sub-networks, found 10"):
         constrain(space, space.sample(10, 0))
+
+
+def test_every_sub_network_has_a_cluster_or_is_noise(space: SearchSpace) -> None:
+    history = space.sample(200, 0)
+    found = constrain(space, history, min_cluster_size=20, min_samples=5)
+    assert found.labels.shape == (len(history),)
+    assert set(found.labels.tolist()) <= {-1, *range(found.clusters)}
+    assert found.noise == np.count_nonzero(found.labels == -1)

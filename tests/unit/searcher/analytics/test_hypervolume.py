@@ -9,8 +9,8 @@ from hypothesis.extra.numpy import arrays
 from latbase.db import connect
 from latbase.errors import InvalidInputError
 from latbase.searcher import results
-from latbase.searcher.analytics.hypervolume import Box, growths
-from latbase.searcher.objectives import Minimised
+from latbase.searcher.analytics.hypervolume import Box, draw, growths
+from latbase.searcher.objectives import Minimised, minimised
 
 UNIT = Box(best=np.zeros(2), worst=np.ones(2))
 
@@ -41,3 +41,18 @@ def test_searches_that_differ_in_the_seed_are_one_growth(studied):
     assert [growth.seeds for growth in found] == [2, 2]
     assert all(growth.mean[-1] > growth.mean[0] for growth in found)
     assert all((growth.deviation > 0).any() for growth in found)
+
+
+def test_the_band_is_mean_and_deviation_of_the_seeds(studied):
+    with connect(studied, read_only=True) as store:
+        searches = [results.load(store, each) for each in ("10", "11")]
+    outcomes = [minimised(search.objectives, search.values) for search in searches]
+    box = Box.around(outcomes)
+    last = [box.percent(outcome.points) for outcome in outcomes]
+    (growth,) = growths(searches)
+    assert growth.mean[-1] == pytest.approx(np.mean(last))
+    assert growth.deviation[-1] == pytest.approx(np.std(last))
+    (axes,) = draw([growth]).axes
+    assert axes.lines[0].get_ydata() == pytest.approx(growth.mean)
+    band = np.asarray(axes.collections[0].get_paths()[0].vertices)
+    assert band[:, 1].max() == pytest.approx((growth.mean + growth.deviation).max())

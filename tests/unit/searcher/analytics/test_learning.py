@@ -1,11 +1,13 @@
 """Learning curves from the store: more rows, less error; every prediction is held out."""
 
+import numpy as np
 import pytest
+from scipy import stats
 
 from latbase import supernets
 from latbase.db import connect, queries
 from latbase.errors import PredictorError
-from latbase.searcher.analytics.learning import learning, rankings
+from latbase.searcher.analytics.learning import draw, draw_rankings, learning, rankings
 from latbase.searcher.catalogue import TrainingData, training_data
 from tests.studied import SUPERNET
 
@@ -43,3 +45,32 @@ def test_the_table_has_a_row_per_configuration(data):
     found = rankings(data)
     assert {row.configuration_id for row in found} == {each.configuration_id for each in data}
     assert all(row.tau > 0.9 for row in found)
+
+
+def test_the_picture_shows_errors_by_size_and_every_prediction_with_its_scores(data):
+    found = learning(data[0])
+    errors, scattered = draw(found, "one thread").axes
+    line = errors.lines[0]
+    assert np.asarray(line.get_xdata()).tolist() == list(found.sizes)
+    assert line.get_ydata() == pytest.approx(found.mape_percent.mean(axis=0))
+    points = np.asarray(scattered.collections[0].get_offsets())
+    assert points == pytest.approx(np.column_stack([found.measured, found.predicted]))
+    tau = stats.kendalltau(found.measured, found.predicted).statistic
+    mape = 100 * np.mean(np.abs(found.predicted / found.measured - 1))
+    assert f"τ {tau:.3f}, MAPE {mape:.2f} %" in scattered.get_title()
+
+
+def test_normalised_predictions_show_no_milliseconds(data):
+    _, scattered = draw(learning(data[0]), "one thread", normalised=True).axes
+    measured = np.asarray(scattered.collections[0].get_offsets())[:, 0]
+    assert (measured.min(), measured.max()) == (0.0, 1.0)
+    assert scattered.get_xlabel() == "measured latency_normalised"
+
+
+def test_table_3_shows_the_tau_of_every_supernet_and_configuration(data):
+    found = rankings(data)
+    (axes, *_) = draw_rankings(found).axes
+    shown = {text.get_position()[0]: text.get_text() for text in axes.texts}
+    places = [label.get_text() for label in axes.get_xticklabels()]
+    expected = {row.configuration_id[:8]: f"{row.tau:.3f}" for row in found}
+    assert {places[int(column)]: text for column, text in shown.items()} == expected

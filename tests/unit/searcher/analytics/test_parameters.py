@@ -5,8 +5,9 @@ from collections import defaultdict
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib.patches import Rectangle
 
-from latbase.searcher.analytics.parameters import shares
+from latbase.searcher.analytics.parameters import draw, shares
 from latbase.searcher.popdb import frequencies
 
 
@@ -27,3 +28,10 @@ def test_inactive_parameters_are_not_counted(space):
     share = {(each.parameter, each.value): each.share for each in smallest}
     assert share["ks[0]", "3"] == 1.0
     assert share["ks[3]", "3"] == 0.0
+
+
+def test_bars_are_as_high_as_shares(space):
+    found = shares(space, frequencies(space, space.sample(30, 0)))
+    (axes,) = draw(found, "thirty").axes
+    heights = [bar.get_height() for bar in axes.patches if isinstance(bar, Rectangle)]
+    assert heights == pytest.approx([100 * each.share for each in found])
