@@ -1,13 +1,24 @@
 """The tokens of a DuckDB store."""
 
+import dataclasses
 import secrets
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from latbase.db import rows
 from latbase.db.clock import Clock
 from latbase.db.sql import statements
-from latbase.db.tokens import NewToken, Role, Token, hashed, matches, new_bearer, token_id_of
+from latbase.db.tokens import (
+    KeptToken,
+    NewToken,
+    Role,
+    Token,
+    hashed,
+    matches,
+    new_bearer,
+    token_id_of,
+)
 from latbase.errors import UnknownNameError
 
 if TYPE_CHECKING:
@@ -78,6 +89,17 @@ class DuckDbTokens:
                 _SQL["valid"], {"token_id": token_id_of(bearer), "now": self._now()}
             ).fetchone()
         return Role(row[0]) if row and matches(bearer, row[1]) else None
+
+    def kept(self) -> list[KeptToken]:
+        """See :meth:`OwnedTokens.kept`."""
+        with self._store.cursor() as cursor:
+            return rows.read(KeptToken, cursor.execute(_SQL["kept"]).to_arrow_table())
+
+    def keep(self, tokens: Sequence[KeptToken]) -> None:
+        """See :meth:`OwnedTokens.keep`."""
+        with self._store.transaction() as cursor:
+            for token in tokens:
+                cursor.execute(_SQL["keep"], dataclasses.asdict(token) | {"role": token.role.value})
 
 
 _SQL = statements("tokens")

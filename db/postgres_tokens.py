@@ -1,13 +1,24 @@
 """The tokens of a store on PostgreSQL."""
 
+import dataclasses
 import secrets
+from collections.abc import Sequence
 from datetime import timedelta
 
 from latbase.db import rows
 from latbase.db.clock import Clock
 from latbase.db.postgres import Database
 from latbase.db.sql import statements
-from latbase.db.tokens import NewToken, Role, Token, hashed, matches, new_bearer, token_id_of
+from latbase.db.tokens import (
+    KeptToken,
+    NewToken,
+    Role,
+    Token,
+    hashed,
+    matches,
+    new_bearer,
+    token_id_of,
+)
 from latbase.errors import UnknownNameError
 
 
@@ -74,6 +85,18 @@ class PostgresTokens:
         if row is None or not matches(bearer, str(row["secret_hash"])):
             return None
         return Role(str(row["role"]))
+
+    def kept(self) -> list[KeptToken]:
+        """See :meth:`OwnedTokens.kept`."""
+        with self._database.transaction() as connection:
+            return rows.values(KeptToken, connection.execute(_SQL["kept"]).fetchall())
+
+    def keep(self, tokens: Sequence[KeptToken]) -> None:
+        """See :meth:`OwnedTokens.keep`."""
+        with self._database.transaction() as connection:
+            for token in tokens:
+                columns = dataclasses.asdict(token) | {"role": token.role.value}
+                connection.execute(_SQL["keep"], columns)
 
 
 _SQL = statements("postgres_tokens")

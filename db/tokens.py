@@ -48,6 +48,13 @@ class NewToken:
     bearer: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptToken(Token):
+    """A token with the hash of its secret, to be kept by another store too."""
+
+    secret_hash: str
+
+
 class Tokens(Protocol):
     """The tokens of a store. Safe to share between threads."""
 
@@ -70,6 +77,12 @@ class OwnedTokens(Tokens, Protocol):
 
     def role_of(self, bearer: str) -> Role | None:
         """Return what the bearer of this secret may do; None if it is wrong, revoked or expired."""
+
+    def kept(self) -> Sequence[KeptToken]:
+        """Return every token with the hash of its secret, oldest first."""
+
+    def keep(self, tokens: Sequence[KeptToken]) -> None:
+        """Take tokens of another store; of one already here only a revocation is taken."""
 
 
 def new_bearer(token_id: str) -> str:

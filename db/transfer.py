@@ -18,6 +18,9 @@ from latbase.errors import InvalidInputError, StoreError
 PAGE_ROWS = 20_000
 """Rows moved at a time; with their samples some 10 MB."""
 
+KEY_TYPES = {"measurement_id": "UUID", "position": "INTEGER"}
+"""Of the key columns that are no text."""
+
 CHANGING = frozenset({"search", "evaluation", "predictor"})
 """Tables whose rows can change, where a row that the target already has stays as it is."""
 
@@ -111,22 +114,25 @@ def pages(store: Store, table: Table, keep: Filter = EVERYTHING) -> Iterator[pa.
     """
     order = ", ".join(table.key)
     columns = ", ".join(f'"{name}"' for name in table.schema.names)
-    where, parameters = _where(table, keep)
-    offset = 0
+    conditions, parameters = _conditions(table, keep)
+    bounds = ", ".join(f"${name}::{KEY_TYPES.get(name, 'VARCHAR')}" for name in table.key)
     while True:
+        where = "WHERE " + " AND ".join(conditions) if conditions else ""
         found = store.query(
-            f"SELECT {columns} FROM {table.name} {where} ORDER BY {order} "
-            f"LIMIT {PAGE_ROWS} OFFSET {offset}",
+            f"SELECT {columns} FROM {table.name} {where} ORDER BY {order} LIMIT {PAGE_ROWS}",
             parameters,
         )
         if found.num_rows:
             yield found.cast(table.schema)
         if found.num_rows < PAGE_ROWS:
             return
-        offset += PAGE_ROWS
+        if not parameters.keys() & set(table.key):
+            conditions.append(f"({order}) > ({bounds})")
+        last = found.select(table.key).slice(PAGE_ROWS - 1).to_pylist()[0]
+        parameters |= {name: str(value) for name, value in last.items()}
 
 
-def _where(table: Table, keep: Filter) -> tuple[str, dict[str, object]]:
+def _conditions(table: Table, keep: Filter) -> tuple[list[str], dict[str, object]]:
     wanted = {"supernets": keep.supernet_ids, "configurations": keep.configuration_ids}
     conditions: list[str] = []
     parameters: dict[str, object] = {}
@@ -136,7 +142,7 @@ def _where(table: Table, keep: Filter) -> tuple[str, dict[str, object]]:
                 bound = f"(SELECT unnest(${name}::VARCHAR[]))"
                 conditions.append(condition.replace(f"${name}", bound))
                 parameters[name] = list(ids)
-    return ("WHERE " + " AND ".join(conditions) if conditions else ""), parameters
+    return conditions, parameters
 
 
 def _add(store: Store, table: Table, batches: Iterator[pa.Table]) -> int:

@@ -20,3 +20,16 @@ UPDATE token SET revoked_at = coalesce(revoked_at, %(now)s) WHERE token_id = %(t
 SELECT role, secret_hash FROM token
 WHERE token_id = %(token_id)s AND revoked_at IS NULL
     AND (expires_at IS NULL OR expires_at > %(now)s)
+
+-- name: kept
+SELECT token_id, name, role, created_at, expires_at, revoked_at, secret_hash
+FROM token ORDER BY created_at, token_id
+
+-- name: keep
+INSERT INTO token (token_id, name, role, secret_hash, created_at, expires_at, revoked_at)
+VALUES (
+    %(token_id)s, %(name)s, %(role)s, %(secret_hash)s,
+    %(created_at)s, %(expires_at)s, %(revoked_at)s
+)
+ON CONFLICT (token_id) DO UPDATE
+SET revoked_at = coalesce(token.revoked_at, excluded.revoked_at)

@@ -1,5 +1,6 @@
 """Moving a store to PostgreSQL and back."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,9 +12,11 @@ from latbase import settings
 from latbase.cli.migrate import migrate
 from latbase.db import Store, connect, moving, rows, upkeep
 from latbase.db.duckdb_store import DuckDbStore
+from latbase.db.jobs import JobRequest, new_id
 from latbase.db.postgres_store import PostgresStore
 from latbase.db.records import SearchStatus
 from latbase.db.service.running import Service
+from latbase.db.tokens import Role
 from latbase.errors import StoreError
 from tests.integration.db.cluster import Cluster
 from tests.integration.db.samples import NOON, World
@@ -43,7 +46,7 @@ def test_everything_arrives_and_a_repeat_changes_nothing(
     first = list(moving.move(source, postgres_store))
     postgres_store.move()
     assert list(moving.move(source, postgres_store)) == first
-    assert {moved.table: moved.rows for moved in first} == counts(source)
+    assert {moved.table: moved.rows for moved in first} == counts(source) | {"job": 0}
     assert counts(postgres_store) == counts(source)
     order = "ORDER BY measurement_id"
     assert postgres_store.query(f"FROM measurement {order}").equals(
@@ -70,6 +73,59 @@ def test_an_interrupted_move_goes_on_and_takes_what_changed(
     assert counts(postgres_store) == counts(source)
     assert postgres_store.query("SELECT status FROM search")["status"].to_pylist() == ["finished"]
     assert postgres_store.query("SELECT latbase_version AS v FROM host")["v"].to_pylist() == ["9"]
+
+
+def queue(store: Store, *numbers: int) -> list[str]:
+    requests = [
+        JobRequest(
+            job_id=new_id(),
+            subnet_id=WORLD.subnet(number).subnet_id,
+            configuration_id=WORLD.configuration.configuration_id,
+            priority=number,
+        )
+        for number in numbers
+    ]
+    store.jobs.enqueue(requests)
+    return [request.job_id for request in requests]
+
+
+def statuses(store: Store) -> dict[str, str]:
+    found = store.query("SELECT job_id::VARCHAR AS id, status FROM job").to_pylist()
+    return {row["id"]: row["status"] for row in found}
+
+
+def test_jobs_that_wait_are_queued_and_those_done_meanwhile_called_off(
+    source: DuckDbStore, postgres_store: PostgresStore
+) -> None:
+    ids = queue(source, 1, 2, 3)
+    place = [WORLD.configuration.configuration_id]
+    (highest,) = source.jobs.claim(WORLD.host.host_id, place)
+    source.jobs.finish(WORLD.host.host_id, [highest.job_id])
+    source.jobs.claim(WORLD.host.host_id, place)
+    moved = list(moving.move(source, postgres_store))[-1]
+    assert (moved.table, moved.rows) == ("job", 2)
+    assert statuses(postgres_store) == dict.fromkeys(ids[:2], "queued")
+    source.jobs.finish(WORLD.host.host_id, [ids[1]])
+    list(moving.move(source, postgres_store))
+    assert statuses(postgres_store) == {ids[0]: "queued", ids[1]: "cancelled"}
+    (claimed,) = postgres_store.jobs.claim(WORLD.host.host_id, place)
+    assert (claimed.job_id, claimed.priority) == (ids[0], 1)
+
+
+def test_bearers_stay_what_they_were(
+    source: DuckDbStore, postgres_store: PostgresStore, tmp_path: Path
+) -> None:
+    host = source.tokens.create("host", Role.HOST)
+    gone = source.tokens.create("gone", Role.OPERATOR)
+    moving.move_tokens(source, postgres_store)
+    assert postgres_store.tokens.role_of(gone.bearer) is Role.OPERATOR
+    source.tokens.revoke(gone.token.token_id)
+    assert moving.move_tokens(source, postgres_store).rows == 2
+    assert postgres_store.tokens.role_of(host.bearer) is Role.HOST
+    assert postgres_store.tokens.role_of(gone.bearer) is None
+    with DuckDbStore(tmp_path / "back.duckdb") as back:
+        moving.move_tokens(postgres_store, back)
+        assert back.tokens.kept() == source.tokens.kept()
 
 
 def test_a_row_that_differs_is_said(source: DuckDbStore, postgres_store: PostgresStore) -> None:
@@ -106,6 +162,9 @@ def test_the_command_moves_up_and_back_while_a_service_owns_the_source(
         assert moved.exit_code == 0, moved.output
         down = run(["--from", url, "--to", str(back), "--json"])
         assert down.exit_code == 0, down.output
-        assert down.stdout == moved.stdout
+        assert "Tokens did not move" in moved.stderr
+        *arrived, tokens = json.loads(down.stdout)
+        assert arrived == json.loads(moved.stdout)
+        assert tokens["table"] == "token"
         with connect(back) as store:
             assert counts(store) == counts(source)
