@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from itertools import chain
-from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import click
@@ -27,14 +26,12 @@ if TYPE_CHECKING:
 @click.option("--to", "target", required=True, metavar="PATH|URL", help="Store to copy into.")
 @click.option(
     "--data",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Directory for the measurements of a new store on PostgreSQL.",
+    metavar="DIR|s3://…",
+    help="Where a new store on PostgreSQL keeps its measurements.",
 )
 @output_options
 @click.pass_obj
-def migrate(
-    settings: Settings, source: str, target: str, data: Path | None, output: Output
-) -> None:
+def migrate(settings: Settings, source: str, target: str, data: str | None, output: Output) -> None:
     """Copy a store into another and prove by counts and checksums that everything arrived.
 
     Daemons may keep measuring: run it again for what came meanwhile. Jobs that wait are queued

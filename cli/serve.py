@@ -27,8 +27,8 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--backend", metavar="URL", help="postgresql://… instead of a DuckDB file.")
 @click.option(
     "--data",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Directory for the measurements of a store on PostgreSQL.",
+    metavar="DIR|s3://…",
+    help="Where a new store on PostgreSQL keeps its measurements.",
 )
 @click.pass_obj
 def serve(
@@ -39,7 +39,7 @@ def serve(
     tls_key: Path | None,
     insecure: bool,
     backend: str | None,
-    data: Path | None,
+    data: str | None,
 ) -> None:
     """Serve the store to other machines until Ctrl-C or SIGTERM, with the dashboard under /ui/.
 
@@ -71,7 +71,7 @@ def serve(
             note("Stopping: requests in progress are finished.")
 
 
-def _owned(settings: Settings, backend: str | None, data: Path | None) -> "OwnedStore":
+def _owned(settings: Settings, backend: str | None, data: str | None) -> "OwnedStore":
     """Open the store as its owner."""
     from latbase.db.duckdb_store import DuckDbStore
 

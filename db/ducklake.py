@@ -13,7 +13,7 @@ from pathlib import Path
 
 import duckdb
 
-from latbase.db import opening
+from latbase.db import object_storage, opening
 from latbase.db.postgres import LAKE_SCHEMA, SCHEMA, Database
 from latbase.db.sql import statements
 from latbase.errors import InvalidInputError, StoreError, StoreVersionError
@@ -33,7 +33,8 @@ class Lake:
 
     Args:
         database: keeps every table but the measurements, and the lake's catalog.
-        data: directory of the lake's Parquet files; only needed to make the lake.
+        data: directory or ``s3://bucket/prefix`` of the lake's Parquet files; only needed to make
+            the lake.
 
     Raises:
         InvalidInputError: the lake is elsewhere, or must be made and no directory is given.
@@ -41,12 +42,12 @@ class Lake:
         StoreVersionError: an extension or the lake does not fit this DuckDB.
     """
 
-    def __init__(self, database: Database, data: Path | None) -> None:
+    def __init__(self, database: Database, data: str | Path | None) -> None:
         self._database = database
         self._lock = threading.Lock()
         with database.only_one():
-            self._data = _data_path(database, data)
-            self._connection = self._open()
+            self._data, new = _data_path(database, data)
+            self._connection = self._open(new=new)
 
     @contextmanager
     def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -126,13 +127,16 @@ class Lake:
     def _reopen(self, used: duckdb.DuckDBPyConnection) -> None:
         with self._lock:
             if self._connection is used:
-                self._connection = self._open()
+                self._connection = self._open(new=False)
 
-    def _open(self) -> duckdb.DuckDBPyConnection:
+    def _open(self, *, new: bool) -> duckdb.DuckDBPyConnection:
         connection = duckdb.connect()
         try:
             for name in EXTENSIONS:
                 _load(connection, name)
+            if object_storage.is_address(self._data):
+                _load(connection, object_storage.EXTENSION)
+                object_storage.open_storage(connection, self._data, new=new)
             self._attach(connection)
             self._define(connection)
             connection.execute("SET allowed_directories = [?]", [self._data])
@@ -194,33 +198,46 @@ def _make_table(connection: duckdb.DuckDBPyConnection, columns: list[tuple[str, 
         connection.execute(f"CALL lake.set_option('{option}', '{value}')")
 
 
-def _data_path(database: Database, data: Path | None) -> str:
-    if data is not None and ":/" in str(data):
-        raise InvalidInputError(
-            f"{data} is no directory; the lake keeps its files in one that every service reaches "
-            "under the same path, e.g. on a shared file system."
-        )
+def _data_path(database: Database, data: str | Path | None) -> tuple[str, bool]:
+    """Return where the lake's files are, and whether there is no lake yet."""
     kept = database.lake_path()
-    wanted = None if data is None else f"{data.expanduser().resolve()}/"
+    wanted = None if data is None else _located(str(data))
     if kept is None and wanted is None:
         raise InvalidInputError(
             f"{database.description} has no lake yet; name a directory for its measurements with "
-            "--data, one that every service reaches under the same path."
+            "--data, one that every service reaches under the same path, or s3://bucket/prefix."
         )
     if kept and wanted and kept != wanted:
         raise InvalidInputError(
             f"The measurements of {database.description} are in {kept}, not in {wanted}; leave "
-            "out --data, or name that directory."
+            "out --data, or name that place."
         )
     path = kept or wanted
     assert path is not None
+    if not object_storage.is_address(path):
+        _make_directory(Path(path))
+    return path, kept is None
+
+
+def _located(data: str) -> str:
+    address = object_storage.normalised(data)
+    if object_storage.is_address(address):
+        return address
+    if ":/" in data:
+        raise InvalidInputError(
+            f"{data} is neither a directory nor s3://bucket/prefix; the lake keeps its files in "
+            "one that every service reaches under the same path."
+        )
+    return f"{Path(data).expanduser().resolve()}/"
+
+
+def _make_directory(path: Path) -> None:
     try:
-        Path(path).mkdir(parents=True, exist_ok=True)
+        path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InvalidInputError(
             f"The directory {path} cannot be made ({error.strerror}); name another with --data."
         ) from error
-    return path
 
 
 def check_extensions() -> None:
@@ -229,7 +246,7 @@ def check_extensions() -> None:
     Raises:
         StoreVersionError: one is for another DuckDB.
     """
-    for name in EXTENSIONS:
+    for name in (*EXTENSIONS, object_storage.EXTENSION):
         _from_wheel(name)
 
 

@@ -36,7 +36,8 @@ class PostgresStore:
 
     Args:
         url: ``postgresql://user:password@host:port/database``.
-        data: directory of the lake's Parquet files; needed the first time only.
+        data: directory or ``s3://bucket/prefix`` of the lake's Parquet files; needed the first time
+            only.
         read_only: refuse to write.
         move_s: pause between two moves into the lake; None if this process moves nothing.
 
@@ -51,7 +52,7 @@ class PostgresStore:
     def __init__(
         self,
         url: str,
-        data: Path | None = None,
+        data: str | Path | None = None,
         *,
         read_only: bool = False,
         move_s: float | None = MOVE_S,

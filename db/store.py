@@ -144,7 +144,7 @@ def connect(
     read_only: bool = False,
     token: str | None = None,
     certificate: Path | None = None,
-    data: Path | None = None,
+    data: str | Path | None = None,
 ) -> Store:
     """Open the latency store at ``target``, making it if it does not exist.
 
@@ -157,7 +157,8 @@ def connect(
         read_only: only read; a file must exist.
         token: for a service that asks for one.
         certificate: PEM file of the authority to trust for a service; the system's if None.
-        data: where a new store on PostgreSQL is to keep its measurements.
+        data: where a new store on PostgreSQL is to keep its measurements: a directory, or
+            ``s3://bucket/prefix``.
 
     Raises:
         StoreError: the target cannot be a store; the message says why and what to do.
@@ -197,7 +198,7 @@ def _file(path: Path | None, *, read_only: bool) -> Store:
     return DuckDbStore(path, read_only=read_only)
 
 
-def _postgres(url: str, data: Path | None, *, read_only: bool) -> Store:
+def _postgres(url: str, data: str | Path | None, *, read_only: bool) -> Store:
     from latbase.db.postgres_store import PostgresStore  # noqa: PLC0415
 
     return PostgresStore(url, data, read_only=read_only, move_s=None)

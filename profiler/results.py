@@ -23,6 +23,9 @@ ENERGY = "energy_mj"
 
 DRIFT_ADJUSTED = "drift-adjusted robust mean"
 
+WIDEST = 3.0
+"""Logarithm of the widest interval, twenty times either way: wider ones say no more than that."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
@@ -63,7 +66,7 @@ class Finding:
     @property
     def interval_ms(self) -> tuple[float, float]:
         """Where a repetition of the whole measurement falls 95 times in 100."""
-        factor = math.exp(self.half_width_percent / 100)
+        factor = math.exp(min(self.half_width_percent / 100, WIDEST))
         return self.latency_ms / factor, self.latency_ms * factor
 
 

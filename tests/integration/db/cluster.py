@@ -6,10 +6,12 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import duckdb
 import psycopg
 import pytest
 
@@ -89,4 +91,11 @@ def empty(store: PostgresStore) -> None:
         connection.execute("SELECT pg_advisory_xact_lock(hashtext('latbase'), 1)")
         connection.execute(f"TRUNCATE {', '.join(tables)}".encode())
         connection.execute("UPDATE arrival SET last = 0, moved_to = NULL")
-        cursor.execute("DELETE FROM lake.measurement")
+        for attempt in range(5):
+            try:
+                cursor.execute("DELETE FROM lake.measurement")
+                break
+            except duckdb.TransactionException:  # the mover's last commit came in between
+                if attempt == 4:
+                    raise
+                time.sleep(0.1)

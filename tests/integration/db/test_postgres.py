@@ -106,10 +106,6 @@ class TestLake:
             with pytest.raises(StoreError, match="for reading only"):
                 reader.write([WORLD.host])
 
-    def test_an_address_is_no_directory(self, postgres: Cluster) -> None:
-        with pytest.raises(InvalidInputError, match="is no directory"):
-            connect(postgres.new_database(), data=Path("s3://bucket/lake"))
-
     def test_a_new_store_needs_a_directory(self, postgres: Cluster) -> None:
         with pytest.raises(InvalidInputError, match="no lake yet; name a directory"):
             connect(postgres.new_database())
