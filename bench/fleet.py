@@ -102,17 +102,23 @@ def small_writes_per_s(store: Store, seconds: float) -> float:
     return per_s(deliver, seconds)
 
 
+def claim_ms(store: Store, waiting: int) -> float:
+    """Return how long one claim takes after ``waiting`` more jobs were queued."""
+    store.jobs.enqueue(
+        [
+            JobRequest(
+                job_id=new_id(),
+                subnet_id=SUBNETS[number % len(SUBNETS)].subnet_id,
+                configuration_id=HERE[number % len(HERE)],
+            )
+            for number in range(waiting)
+        ]
+    )
+    return milliseconds(lambda: store.jobs.claim("host", HERE[::THREADS]), 30)
+
+
 def claims_per_s(store: Store, seconds: float) -> float:
-    """Return jobs claimed and finished a second, one at a time, of a queue that stays long."""
-    requests = [
-        JobRequest(
-            job_id=new_id(),
-            subnet_id=SUBNETS[number % len(SUBNETS)].subnet_id,
-            configuration_id=HERE[number % len(HERE)],
-        )
-        for number in range(20_000)
-    ]
-    store.jobs.enqueue(requests)
+    """Return jobs claimed a second, one at a time, of the queue that was filled before."""
 
     def claim(host: int) -> int:
         return len(store.jobs.claim(f"host-{host}", HERE[host::THREADS]))
@@ -172,7 +178,9 @@ def figures(store: Store, count: int, seconds: float) -> dict[str, str]:
     store.write(BASE)
     found = {
         "single writes/s, 8 threads": f"{small_writes_per_s(store, seconds):,.0f}",
-        "claims/s, 8 threads": f"{claims_per_s(store, seconds):,.0f}",
+        "a claim of 500 jobs, ms": f"{claim_ms(store, 500):.1f}",
+        "a claim of 20,000 jobs, ms": f"{claim_ms(store, 20_000):.1f}",
+        "claims/s of 20,000 jobs, 8 threads": f"{claims_per_s(store, seconds):,.0f}",
         "rows/s, batches of 10,000": f"{rows_per_s(store, count):,.0f}",
     }
     if isinstance(store, PostgresStore):

@@ -1,9 +1,11 @@
 """The job queue of a DuckDB store; the store's writer makes every call atomic."""
 
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 import duckdb
 
@@ -51,17 +53,15 @@ class DuckDbJobs:
         lease_s: float = LEASE_S,
     ) -> list[Job]:
         """See :meth:`JobQueue.claim`."""
+        until = self._until(lease_s)
         with self._transaction() as cursor:
             cursor.execute(_SQL["expire"], {"now": self._now()})
-            cursor.execute(
-                _SQL["claim"],
-                {
-                    "configurations": list(configuration_ids),
-                    "host": host_id,
-                    "until": self._until(lease_s),
-                    "limit": limit,
-                },
-            )
+            wanted = {"configurations": list(configuration_ids), "limit": limit}
+            lines = cursor.execute(_SQL["lines"], wanted).fetchall()
+            jobs = _in_turn(lines)[:limit]
+            if not jobs:
+                return []
+            cursor.execute(_SQL["claim"], {"jobs": jobs, "host": host_id, "until": until})
             return rows.read(Job, cursor.to_arrow_table())
 
     def heartbeat(
@@ -104,6 +104,22 @@ class DuckDbJobs:
 
     def _until(self, lease_s: float) -> datetime:
         return self._now() + lease(lease_s)
+
+
+def _in_turn(lines: Sequence[tuple[str | None, int, int, Sequence[UUID] | None]]) -> list[UUID]:
+    """Merge the heads of ``lines``, (search, priority, jobs out, head), into one.
+
+    Searches take turns, counting what is out for them.
+    """
+    out: Counter[str | None] = Counter()
+    for search_id, _, jobs, _ in lines:
+        out[search_id] += jobs
+    ranked = [
+        (-priority, turn, job_id)
+        for search_id, priority, _, head in lines
+        for turn, job_id in enumerate(head or (), out[search_id])
+    ]
+    return [job_id for *_, job_id in sorted(ranked)]
 
 
 _SQL = statements("jobs")

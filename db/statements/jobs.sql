@@ -14,27 +14,27 @@ UPDATE job SET
     leased_until = NULL
 WHERE status = 'claimed' AND leased_until <= $now::TIMESTAMPTZ
 
+-- name: lines
+-- A line per search and priority: its head, and how many jobs are out for it. One pass over what is
+-- open, and nothing is sorted, so that a long queue costs hardly more than a short one.
+SELECT
+    search_id,
+    priority,
+    count(*) FILTER (status = 'claimed') AS out,
+    min(job_id, $limit::BIGINT) FILTER (
+        status = 'queued' AND list_contains($configurations::VARCHAR[], configuration_id)
+    ) AS head
+FROM job
+WHERE status IN ('queued', 'claimed')
+GROUP BY search_id, priority
+
 -- name: claim
-WITH claimed AS (
-    SELECT search_id, count(*) AS jobs FROM job WHERE status = 'claimed' GROUP BY search_id
-),
-line AS (
-    SELECT
-        job_id,
-        priority,
-        coalesce(claimed.jobs, 0) + row_number() OVER (
-            PARTITION BY job.search_id, priority ORDER BY job_id
-        ) AS turn
-    FROM job
-    LEFT JOIN claimed ON claimed.search_id IS NOT DISTINCT FROM job.search_id
-    WHERE status = 'queued' AND configuration_id IN (SELECT unnest($configurations::VARCHAR[]))
-)
 UPDATE job SET
     status = 'claimed',
     attempts = attempts + 1,
     host_id = $host,
     leased_until = $until::TIMESTAMPTZ
-WHERE job_id IN (FROM line SELECT job_id ORDER BY priority DESC, turn, job_id LIMIT $limit)
+WHERE job_id IN (SELECT unnest($jobs::UUID[]))
 RETURNING *
 
 -- name: heartbeat
