@@ -3,6 +3,7 @@
 The sampling error is the standard deviation of BLEU over resampled test sets (Koehn, EMNLP 2004).
 """
 
+import argparse
 import json
 from statistics import mean, stdev
 
@@ -12,7 +13,6 @@ from supernet import Numbers
 from latbase.supernets.accuracy.bleu import Bleu
 from latbase.supernets.accuracy.vocabulary import read_lines
 
-RANDOM = 30
 RESAMPLED = 200
 HALF_WIDTH = 1.96
 """Standard deviations in half a 95 % interval."""
@@ -20,6 +20,9 @@ HALF_WIDTH = 1.96
 
 def main() -> None:
     """Print the values and what they amount to."""
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--networks", type=int, default=30)
+    count = options.parse_args().networks
     net = Numbers()
     space = net.space
     (smallest,), (largest,) = (
@@ -28,10 +31,10 @@ def main() -> None:
     for name, config in (("smallest", smallest), ("largest", largest)):
         value, error = validated(net.bleu, config)
         print(f"{name}: BLEU {value:.1f}, sampling error {error:.2f}", flush=True)
-    found = [validated(net.bleu, config) for config in space.to_configs(space.sample(RANDOM, 0))]
+    found = [validated(net.bleu, config) for config in space.to_configs(space.sample(count, 0))]
     values, errors = zip(*found, strict=True)
     spread, error = stdev(values), mean(errors)
-    print(f"{RANDOM} random: {' '.join(f'{value:.1f}' for value in sorted(values))}")
+    print(f"{count} random: {' '.join(f'{value:.1f}' for value in sorted(values))}")
     print(f"mean {mean(values):.1f}, spread {spread:.2f}, sampling error {error:.2f}")
     print(f"The spread is {spread / error:.1f} times the sampling error.")
 
