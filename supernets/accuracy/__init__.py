@@ -1,1 +1,1 @@
-"""Accuracy of sub-networks: predicted."""
+"""Accuracy of sub-networks: predicted, validated, recorded; and its proxies."""
