@@ -50,8 +50,11 @@ STATUSES: dict[type[LatbaseError], int] = {
 """HTTP status of each error, the most particular first."""
 
 REFUSALS: dict[int | str, dict[str, Any]] = {
-    status: {"model": models.Failure} for status in (400, 401, 403, 404, 413, 422, 426)
+    status: {"model": models.Failure} for status in (400, 401, 403, 404, 413, 422, 426, 503, 504)
 }
+
+DUCKDB = "application/vnd.duckdb"
+BINARY = {"type": "string", "format": "binary"}
 
 
 def _same_version(request: Request) -> None:
@@ -120,7 +123,11 @@ def prometheus(request: Request) -> Response:
     return Response(generate_latest(request.app.state.registry), media_type=CONTENT_TYPE_LATEST)
 
 
-@_asking.post("/query", response_class=StreamingResponse)
+@_asking.post(
+    "/query",
+    response_class=StreamingResponse,
+    responses={200: {"content": {wire.ARROW: {"schema": BINARY}}}},
+)
 async def query(request: Request, body: models.Query) -> StreamingResponse:
     """Answer one statement that only reads, as an Arrow stream; for readers."""
     return await answers.answer(request, _store(request), body, request.app.state.limits)
@@ -131,7 +138,7 @@ async def query(request: Request, body: models.Query) -> StreamingResponse:
     status_code=204,
     openapi_extra={
         "requestBody": {
-            "content": {wire.ARROW: {"schema": {"type": "string", "format": "binary"}}},
+            "content": {wire.ARROW: {"schema": BINARY}},
             "required": True,
         }
     },
@@ -201,7 +208,11 @@ def revoke_token(request: Request, token_id: str) -> Token:
     return _store(request).tokens.revoke(token_id)
 
 
-@_operating.get("/backup", response_class=FileResponse)
+@_operating.get(
+    "/backup",
+    response_class=FileResponse,
+    responses={200: {"content": {DUCKDB: {"schema": BINARY}}}},
+)
 def backup(request: Request) -> FileResponse:
     """Give a copy of the database as of this moment; for operators."""
     folder = Path(tempfile.mkdtemp(prefix="latbase-backup-"))
@@ -212,7 +223,7 @@ def backup(request: Request) -> FileResponse:
         raise
     return FileResponse(
         folder / "backup.duckdb",
-        media_type="application/vnd.duckdb",
+        media_type=DUCKDB,
         background=BackgroundTask(shutil.rmtree, folder),
     )
 
