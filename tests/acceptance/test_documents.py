@@ -1,41 +1,99 @@
 """Every command and every Python block of the README and the pages runs as it is written.
 
-Only sizes shrink: fewer sub-networks, smaller images and the quick preset, as SMALLER says.
+Only sizes shrink: fewer sub-networks, smaller images and the quick preset, as SMALLER and SMALL
+say. A command that ends with ``&`` runs beside those that follow. Blocks marked ``console long``
+take minutes: they have to exist and take the options they are shown with.
 """
 
 import re
 import shlex
 import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import click
+import numpy as np
 import pytest
 
+from latbase import searcher, supernets
 from latbase.cli.main import main
-from tests.acceptance.conftest import SMALL, SUPERNET
+from tests.acceptance.conftest import SMALL, SUPERNET, Latbase
 
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
-BLOCK = re.compile(r"^```(?P<language>\w+)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
-SMALLER = {"100": "4", "1,2": "1", "1,8": "1,2"}
-MEASURING = {"profile", "search"}
-SHELL_PAGES = ("README.md",)
-PYTHON_PAGES = ("README.md",)
+BLOCK = re.compile(r"^```(?P<kind>[\w ]*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+RUN_HERE = {"console", "console long", "python"}
+OTHERS = {"sql", "text", "json", "csv", "toml"}
+"""Kinds of blocks that hold no command; test_reference.py asks the SQL and checks the answers."""
+
+ELSEWHERE = {
+    "docs/cli.md": "generated; test_reference.py",
+    "docs/api.md": "generated; test_reference.py",
+    "docs/own-supernet.md": "test_own_supernet.py",
+    "docs/translation.md": "minutes of BLEU; test_translation.py searches with fewer sub-networks",
+}
+PAGES = sorted(
+    {"README.md", "CONTRIBUTING.md"}
+    | {str(page.relative_to(ROOT)) for page in (ROOT / "docs").glob("*.md")} - {*ELSEWHERE}
+)
+SMALLER = {"50": "15", "100": "4", "200": "4", "1,2": "1", "1,8": "1,2"}
+SMALLEST = {
+    "profile": SMALL,
+    "search": SMALL,
+    "doctor": ("-n", "2", "--input-size", "64"),
+    "run": ("--preset", "quick"),
+    "hat_iwslt14_de_en": ("--input-size", "3"),
+}
+"""Options that make a command fast, by its name or by that of its supernet."""
+
+NOT_HERE = {"serve", "run", "install", "migrate", "--store"}
+"""Words of commands that never end or need other machines, a systemd or a PostgreSQL: parsed here.
+
+test_fleet.py, test_moving.py and the tests of the daemon run them.
+"""
+CHECKPOINTS = "docs/transformer.md"
+"""Its Python loads weights of gigabytes; test_hat.py loads a checkpoint of the same keys."""
+
+HERE = "3f2a"
+"""The configuration of the pages; it stands for the first one of the store."""
 
 
-def blocks(page: str, language: str) -> list[str]:
-    text = (ROOT / page).read_text()
-    return [found["text"] for found in BLOCK.finditer(text) if found["language"] == language]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """One line after a prompt.
+
+    Attributes:
+        words: without remarks and redirections.
+        beside: it goes on while the next ones run.
+        shown: the first line of its output on the page, if any.
+    """
+
+    words: list[str]
+    beside: bool
+    shown: str
 
 
-def commands(page: str) -> list[list[str]]:
-    """Return the ``$ latbase`` lines of a page as words, without remarks and redirections."""
-    lines = [line for block in blocks(page, "console") for line in block.splitlines()]
-    words = [
-        shlex.split(line, comments=True)[2:] for line in lines if line.startswith("$ latbase ")
-    ]
-    return [each[: each.index(">")] if ">" in each else each for each in words]
+def blocks(page: str, *kinds: str) -> list[str]:
+    found = BLOCK.finditer((ROOT / page).read_text())
+    return [block["text"] for block in found if block["kind"] in kinds]
+
+
+def commands(page: str, kind: str = "console") -> Iterator[Command]:
+    for text in blocks(page, kind):
+        for session in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
+            line, *shown = session.splitlines()
+            words = shlex.split(line, comments=True)
+            yield Command(
+                words=words[: words.index(">")] if ">" in words else words,
+                beside=words[-1] == "&",
+                shown=shown[0] if shown else "",
+            )
 
 
 def parse(words: list[str]) -> None:
@@ -49,41 +107,101 @@ def parse(words: list[str]) -> None:
     command.make_context("", words, parent=ctx)
 
 
-def test_shell_pages_have_commands():
-    assert [page for page in SHELL_PAGES if not commands(page)] == []
-    assert [page for page in PYTHON_PAGES if not blocks(page, "python")] == []
+def smaller(latbase: Latbase, words: list[str]) -> list[str]:
+    """Return what does the same in less time, on a configuration that is there."""
+    if HERE in words:
+        (first, *_) = latbase.json("configs")
+        words = [first["configuration_id"] if word == HERE else word for word in words]
+    less = [option for key, options in SMALLEST.items() if key in words for option in options]
+    return [*(SMALLER.get(word, word) for word in words), *less]
 
 
-@pytest.mark.parametrize("page", SHELL_PAGES)
-def test_commands_run(latbase, tmp_path, monkeypatch, page):
+def carry_out(latbase: Latbase, command: Command, running: ExitStack) -> None:
+    program, *words = command.words
+    if command.beside:
+        process = latbase.start(*smaller(latbase, words[:-1]))
+        running.callback(process.wait, 60)
+        running.callback(process.terminate)
+    elif program == "latbase" and not NOT_HERE & {*words}:
+        said = latbase.run(*smaller(latbase, words)).stdout
+        assert " ".join(command.shown.split()) in " ".join(said.split()), words
+    elif program == "latbase":
+        parse(words)
+    else:
+        assert program in {"make", "export"}, command  # CI runs make; the fixture sets the store
+
+
+def check_script(words: list[str]) -> None:
+    """Check that a script exists and takes these options; nothing is measured."""
+    asked = [sys.executable, str(ROOT / words[1]), *words[2:], "--help"]
+    subprocess.run(asked, check=True, capture_output=True)
+
+
+def test_no_command_hides_in_a_block_that_nobody_runs():
+    for page in PAGES:
+        kinds = {found["kind"] for found in BLOCK.finditer((ROOT / page).read_text())}
+        assert kinds <= RUN_HERE | OTHERS, page
+        for text in blocks(page, *OTHERS):
+            assert not re.search(r"^(\$ |latbase |python )", text, re.MULTILINE), page
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """Stand where the reader of a page does, with what the pages take for granted."""
     monkeypatch.chdir(tmp_path)
-    for words in commands(page):
-        smaller = [SMALLER.get(word, word) for word in words]
-        latbase.run(*smaller, *(SMALL if words[0] in MEASURING else ()))
-
-
-def test_commands_of_a_fleet_run_or_parse(latbase, tmp_path, monkeypatch):
-    """Those that never end are run by test_fleet.py; here they only have to exist."""
-    monkeypatch.chdir(tmp_path)
-    for name in ("cert.pem", "key.pem", "gpu-box.token"):
+    for name in ("cert.pem", "key.pem", "gpu-box.token", "host.token"):
         (tmp_path / name).write_text(name)
+    return tmp_path
+
+
+@pytest.fixture
+def used(latbase, folder):
+    """A store with something in it, for pages about keeping it."""
     latbase.run("profile", SUPERNET, "-n", "2", *SMALL)
-    (configuration,) = latbase.json("configs")
-    shutil.copy(latbase.store, tmp_path / "other.duckdb")
-    for words in commands("docs/fleet.md"):
-        if words[0] in {"daemon", "serve"} or "--config" in words:
-            parse(words)
-        else:
-            latbase.run(*words)
-    assert latbase.json("configs") == [configuration]
+    shutil.copy(latbase.store, folder / "other.duckdb")
+    return latbase
 
 
-@pytest.mark.parametrize("page", PYTHON_PAGES)
-def test_python_runs(page, tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "console")])
+def test_commands_run(request, latbase, page):
+    if page in {"docs/fleet.md", "docs/operations.md"}:
+        request.getfixturevalue("used")
+    with ExitStack() as running:
+        for command in commands(page):
+            carry_out(latbase, command, running)
+    run_python(page)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_long_commands_exist(page):
+    for command in commands(page, "console long"):
+        check_script(command.words)
+
+
+def test_the_python_of_a_page_without_commands_runs():
+    run_python("docs/searching.md")
+
+
+def run_python(page: str) -> None:
+    given = assumed() if page == "docs/searching.md" else {}
     for text in blocks(page, "python"):
-        exec(compile(text, page, "exec"), {})
-    assert capsys.readouterr().out
+        code = compile(text, page, "exec")
+        if page != CHECKPOINTS:
+            exec(code, given)
+
+
+def assumed() -> dict[str, Any]:
+    """Return what the page on searching takes for granted: a loop of the reader's own."""
+    net = supernets.load(SUPERNET)
+    g = net.space.sample(30, 0)
+
+    def evaluate(batch: np.ndarray) -> np.ndarray:
+        return np.column_stack([net.predicted_top1(batch), net.costs(batch)[:, 0]])
+
+    v = net.predicted_top1(g)
+    predictor = searcher.fit_predictor(net.space.features(g), v, "ridge")
+    return {"net": net, "g": g, "v": v, "evaluate": evaluate, "predictor": predictor}
 
 
 def test_quickstart_ends_with_the_table_the_files_and_what_to_try(latbase, tmp_path):
