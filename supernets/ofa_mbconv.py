@@ -19,6 +19,12 @@ if TYPE_CHECKING:
 KERNELS = (3, 5, 7)
 EXPANSIONS = (3, 4, 6)
 DEPTHS = (2, 3, 4)
+CHOICES = {
+    "ks_list": list(KERNELS),
+    "expand_ratio_list": list(EXPANSIONS),
+    "depth_list": list(DEPTHS),
+}
+"""The same, as arguments of ofa's own supernets."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -44,6 +44,7 @@ class OfaMobileNetV3(OfaSupernet):
     """
 
     def __init__(self, name: str, width: float, top1_file: str | None = None) -> None:
+        self._width = width
         self._top1_file = top1_file
         self._stem, self._final, self._last = (
             make_divisible(channels * width) for channels in (_STEM, _FINAL, _LAST)
@@ -90,6 +91,14 @@ class OfaMobileNetV3(OfaSupernet):
             + linear(self._last, CLASSES)
         )
         return [*elastic, fixed(rest)]
+
+    def _whole(self) -> "nn.Module":
+        from latbase.supernets import ofa_compat as ofa  # noqa: PLC0415 - torch loads here
+
+        network: nn.Module = ofa.OFAMobileNetV3(
+            width_mult=self._width, dropout_rate=0, **ofa_mbconv.CHOICES
+        )
+        return network
 
     def _module(self, chosen: Chosen) -> "nn.Module":
         from latbase.supernets import ofa_compat as ofa  # noqa: PLC0415 - torch loads here

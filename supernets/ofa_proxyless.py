@@ -33,6 +33,7 @@ class OfaProxyless(OfaSupernet):
     """OFA ProxylessNAS: 21 blocks in six stages, of which the last always has one."""
 
     def __init__(self, name: str, width: float) -> None:
+        self._width = width
         self._stem, self._first, self._last = (
             make_divisible(channels * width) for channels in (_STEM, _FIRST, _LAST)
         )
@@ -61,6 +62,17 @@ class OfaProxyless(OfaSupernet):
             + linear(self._last, CLASSES)
         )
         return [*elastic, fixed(rest)]
+
+    def _whole(self) -> "nn.Module":
+        from latbase.supernets import ofa_compat as ofa  # noqa: PLC0415 - torch loads here
+
+        network: nn.Module = ofa.OFAProxylessNASNets(
+            base_stage_width="proxyless",
+            width_mult=self._width,
+            dropout_rate=0,
+            **ofa_mbconv.CHOICES,
+        )
+        return network
 
     def _module(self, chosen: Chosen) -> "nn.Module":
         from latbase.supernets import ofa_compat as ofa  # noqa: PLC0415 - torch loads here

@@ -112,6 +112,17 @@ class OfaResNet50(OfaSupernet):
         )
         return [*found, classifier]
 
+    def _whole(self) -> "nn.Module":
+        from latbase.supernets import ofa_compat as ofa  # noqa: PLC0415 - torch loads here
+
+        network: nn.Module = ofa.OFAResNets(
+            dropout_rate=0,
+            depth_list=list(_DEPTHS),
+            expand_ratio_list=list(_EXPANSIONS),
+            width_mult_list=list(_WIDTHS),
+        )
+        return network
+
     def _module(self, chosen: Chosen) -> "nn.Module":
         from latbase.supernets import ofa_compat as ofa  # noqa: PLC0415 - torch loads here
 

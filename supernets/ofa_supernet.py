@@ -1,9 +1,11 @@
 """What the supernets built on the PyPI package ``ofa`` share."""
 
+import copy
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from functools import cache, cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -39,6 +41,7 @@ class OfaSupernet(Supernet):
 
     def __init__(self, name: str, parameters: Sequence[Parameter]) -> None:
         self.name = name
+        self.weights: Path | None = None
         self._parameters = tuple(parameters)
         self._tables = cache(self._tables_at)
         self.space = SearchSpace(parameters, costs=self._tables(self.default_input_size))
@@ -46,6 +49,10 @@ class OfaSupernet(Supernet):
     @abstractmethod
     def _blocks(self, input_size: int) -> list[CostBlock]:
         """List everything that costs, for inputs of that side in pixels."""
+
+    @abstractmethod
+    def _whole(self) -> "torch.nn.Module":
+        """Make ofa's own supernet of this space."""
 
     @abstractmethod
     def _module(self, chosen: Chosen) -> "torch.nn.Module":
@@ -58,12 +65,32 @@ class OfaSupernet(Supernet):
         return self._tables(side).totals(g)
 
     def build(self, config: Config) -> "torch.nn.Module":
-        """Return the static sub-network of ``config`` in eval mode, with healthy weights."""
+        """Return the static sub-network of ``config`` in eval mode.
+
+        With trained weights its batch statistics are the supernet's: recalibrate them.
+        """
         from latbase.supernets.filling import build_filled  # noqa: PLC0415 - torch loads here
 
         canonical = self.space.canonical(self.space.from_configs([config]))
         chosen: Any = self.space.to_configs(canonical)[0]
-        return build_filled(lambda: self._module(chosen))
+        network = build_filled(lambda: self._module(chosen))
+        if self.weights is not None:
+            from latbase.supernets.ofa_compat import active_weights  # noqa: PLC0415 - as above
+
+            network.load_state_dict(active_weights(self._trained, chosen))
+        return network
+
+    def with_weights(self, weights: Path) -> Self:
+        """Return the same supernet with the weights of a published checkpoint."""
+        other = copy.copy(self)
+        other.weights = weights
+        other.__dict__.pop("_trained", None)
+        return other
+
+    @property
+    def weights_origin(self) -> str:
+        """Where the weights of built sub-networks come from, in words."""
+        return super().weights_origin if self.weights is None else f"trained, from {self.weights}"
 
     def inputs(
         self, batch_size: int, input_size: int | None = None, seed: int = 0
@@ -74,6 +101,13 @@ class OfaSupernet(Supernet):
         side = self.default_input_size if input_size is None else input_size
         generator = torch.Generator().manual_seed(seed)
         return (torch.randn(batch_size, 3, side, side, generator=generator),)
+
+    @cached_property
+    def _trained(self) -> "torch.nn.Module":
+        from latbase.supernets.ofa_compat import load_elastic  # noqa: PLC0415 - torch loads here
+
+        assert self.weights is not None
+        return load_elastic(self._whole(), self.weights)
 
     def _tables_at(self, input_size: int) -> CostTables:
         if input_size < 1:

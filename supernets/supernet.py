@@ -70,6 +70,11 @@ class Supernet(ABC):
         return Cost(macs=macs, params=params)
 
     @property
+    def weights_origin(self) -> str:
+        """Where the weights of built sub-networks come from, in words."""
+        return "random-like, not trained"
+
+    @property
     def top1_predictor(self) -> Top1Predictor | None:
         """The bundled predictor of :meth:`predicted_top1`, its source and held-out scores."""
         return None
