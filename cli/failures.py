@@ -4,7 +4,7 @@
 exit  meaning
 ===== ==========================================================================
 0     done
-1     an error without a better number
+1     an error without a better number, such as a full disk
 2     the command line or an input value is wrong (click's own number)
 3     the store cannot be used
 4     a measurement failed, or the device cannot be used
@@ -15,6 +15,7 @@ exit  meaning
 ===== ==========================================================================
 """
 
+import errno
 import os
 import sys
 import traceback
@@ -28,6 +29,9 @@ from latbase.errors import LatbaseError
 DEFECT = 70
 INTERRUPTED = 130
 PIPE_CLOSED = 141
+
+DISK_TROUBLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
+"""Failures of a disk that are nobody's defect."""
 
 
 def exit_with_status(command: Callable[[], object]) -> NoReturn:
@@ -47,11 +51,24 @@ def exit_with_status(command: Callable[[], object]) -> NoReturn:
         # The interpreter would flush the closed pipe at exit and complain.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         _leave(PIPE_CLOSED)
+    except OSError as error:
+        if error.errno not in DISK_TROUBLE:
+            _report(error)
+        click.echo(
+            f"Error: {error.filename or 'A file'} cannot be written: {error.strerror}. Make room "
+            "there, then run the same command again; what was finished is kept.",
+            err=True,
+        )
+        _leave(1)
     except Exception as error:  # noqa: BLE001 - the border: nothing above would explain it
-        traceback.print_exception(error)
-        click.echo("Error: this is a defect of latbase; please report the trace above.", err=True)
-        _leave(DEFECT)
+        _report(error)
     _leave(0)
+
+
+def _report(error: Exception) -> NoReturn:
+    traceback.print_exception(error)
+    click.echo("Error: this is a defect of latbase; please report the trace above.", err=True)
+    _leave(DEFECT)
 
 
 def _leave(status: int) -> NoReturn:

@@ -85,11 +85,14 @@ def _check_path(path: Path, *, read_only: bool) -> None:
 
 def _open(path: Path | None, *, read_only: bool) -> duckdb.DuckDBPyConnection:
     storage = {} if read_only else {"storage_compatibility_version": STORAGE}
+    is_new = path is not None and not path.exists()
     try:
         return duckdb.connect(
             str(path or ":memory:"), read_only=read_only, config=LOCKED_DOWN | storage
         )
     except duckdb.Error as error:
+        if path is not None and is_new and NO_SPACE in str(error):
+            path.unlink(missing_ok=True)  # half a header, which nothing could open
         raise _explained(path, error) from error
 
 
@@ -116,7 +119,10 @@ def _explained(path: Path | None, error: duckdb.Error) -> StoreError:
     return StoreError(f"The store {path} cannot be opened: {text}")
 
 
+NO_SPACE = "No space left"
+
 _MEANINGS = {
+    NO_SPACE: "cannot be written: its disk is full. Make room, then run the same again.",
     "not a valid DuckDB": "is no latency store: it is not a DuckDB database. Name another file.",
     # DuckDB recognises SQLite and asks for an extension to read it.
     "Loading external extensions": (

@@ -7,12 +7,14 @@ run out and another host does them. What was measured is in the spool or in the 
 """
 
 import dataclasses
+import errno
 import importlib.util
 import itertools
 import json
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -46,6 +48,12 @@ RENEW_S = LEASE_S / 4
 
 FIRST_RETRY_S, LAST_RETRY_S = 1.0, 60.0
 """Seconds until a store that failed is tried again; doubles each time."""
+
+FULL_DISK = frozenset({errno.ENOSPC, errno.EDQUOT})
+"""What passes when somebody makes room."""
+
+COMPLAINT_S = 60.0
+"""Seconds between complaints of a full disk."""
 
 CLAIMED_TOGETHER = 32
 """Jobs claimed at once: as many as the protocol interleaves."""
@@ -118,6 +126,7 @@ class Daemon:
         self._reached = False
         self._retry_s = FIRST_RETRY_S
         self._retry_at = float("-inf")
+        self._complaint = Every(COMPLAINT_S)
 
     def run(self, stop: threading.Event) -> None:
         """Work until ``stop`` is set.
@@ -139,7 +148,12 @@ class Daemon:
 
     def step(self) -> None:
         """Do what is due: with the measuring process always, with the store if it answers."""
-        self._workload.advance()
+        with self._despite_full_disk():
+            self._workload.advance()
+        with self._despite_full_disk():  # also then: what the store takes makes room
+            self._exchange_when_due()
+
+    def _exchange_when_due(self) -> None:
         if time.monotonic() < self._retry_at:
             return
         try:
@@ -267,6 +281,17 @@ class Daemon:
     def _publish(self) -> None:
         self._presence = dataclasses.replace(self._presence, measuring=len(self._workload.job_ids))
         presences.publish(self._orders.state_dir, self._presence)
+
+    @contextmanager
+    def _despite_full_disk(self) -> Iterator[None]:
+        """Give up the block, not the daemon, for a full disk: the next step tries again."""
+        try:
+            yield
+        except OSError as error:
+            if error.errno not in FULL_DISK:
+                raise
+            if self._complaint.due():
+                warn("disk_full", reason=str(error))
 
     def _wait_for_store(self, error: StoreError) -> None:
         warn("store_unavailable", reason=str(error), retry_in_s=self._retry_s)

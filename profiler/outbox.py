@@ -82,10 +82,14 @@ class Outbox:
 
     def _keep(self, name: str, content: bytes) -> None:
         draft = self.folder / f"{name}.draft"
-        with draft.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+        try:
+            with draft.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError:
+            draft.unlink(missing_ok=True)  # a full disk needs the room
+            raise
         draft.replace(self.folder / name)
 
 

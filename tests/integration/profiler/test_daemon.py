@@ -23,6 +23,7 @@ from latbase.db.networks import subnets_of, supernet_of
 from latbase.db.records import Configuration, Record, Subnet, Supernet
 from latbase.profiler import Fingerprint, fingerprint
 from latbase.profiler.workload import NICENESS
+from tests.integration.disks import small_disk
 
 from .conftest import TOY
 
@@ -293,6 +294,35 @@ def test_results_wait_on_disk_while_the_service_is_gone(site: Site):
     site.service(port)
     site.measured_once()
     until(lambda: not list(site.state.glob("outbox/*/*")))
+
+
+def test_a_daemon_outlives_a_full_disk(site: Site, tmp_path: Path):
+    with small_disk(tmp_path / "disk", 1) as disk:
+        shutil.copy(site.state / "torch.json", disk.folder)
+        site.environ["LATBASE_STATE_DIR"] = str(disk.folder)
+        daemon = site.daemon()
+        disk.fill()
+        site.enqueue(*toys("ok", "ok"), attempts=2)
+        until(lambda: site.count("disk_full"))
+        disk.make_room()
+        site.measured_once()
+        daemon.send_signal(signal.SIGTERM)
+        assert daemon.wait(PATIENCE_S) == 0
+
+
+def test_a_daemon_without_room_from_the_beginning_says_so(site: Site, tmp_path: Path):
+    with small_disk(tmp_path / "disk", 1) as disk:
+        shutil.copy(site.state / "torch.json", disk.folder)
+        site.environ["LATBASE_STATE_DIR"] = str(disk.folder)
+        disk.fill()
+        full = site.latbase("daemon", "run")
+        assert full.returncode == 1
+        assert "No space left on device. Make room" in full.stderr
+        assert "Traceback" not in full.stderr
+        disk.forbid_writing()
+        unwritable = site.latbase("daemon", "run")
+        assert unwritable.returncode == 2
+        assert "name another with LATBASE_STATE_DIR" in unwritable.stderr
 
 
 def test_an_idle_daemon_keeps_a_profile_fresh(site: Site, tmp_path: Path):
