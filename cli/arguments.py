@@ -49,10 +49,10 @@ class Measuring:
     """How sub-networks are to be measured, beside threads and batch size."""
 
     device: str
-    precision: str
-    engine: str
-    memory_format: str
-    input_size: int | None
+    precision: str = "fp32"
+    engine: str = "eager"
+    memory_format: str = "contiguous"
+    input_size: int | None = None
     preset: str
 
 

@@ -20,6 +20,7 @@ COMMANDS = {
     "doctor": ("doctor", "How good this host is for measuring, and what would help."),
     "enqueue": ("fleet", "Ask daemons to measure sub-networks."),
     "export": ("moving", "Write the store, or a part of it, as Parquet files."),
+    "export-network": ("export_network", "Take a sub-network away: weights, TorchScript, ONNX."),
     "fingerprint": ("host", "What this host is: hardware, environment, effective CPUs."),
     "front": ("front", "The best sub-networks of a search: table, picture, page, JSON."),
     "hosts": ("fleet", "The hosts: hardware, last heartbeat, queue, version."),

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import pyarrow as pa
 
-from latbase.db.records import Configuration, Evaluation, Search, SearchStatus, Source
+from latbase.db.records import Configuration, Evaluation, Search, SearchStatus, Source, Subnet
 from latbase.db.store import Store
 from latbase.errors import UnknownNameError
 
@@ -240,6 +240,21 @@ def profiled(store: Store, supernet_id: str, metric: str, *, least: int = 1) -> 
     return [Configuration(**row) for row in found.to_pylist()]
 
 
+def subnet(store: Store, prefix: str) -> Subnet:
+    """Return the one sub-network whose id starts with ``prefix``.
+
+    Raises:
+        UnknownNameError: none does, or several do.
+    """
+    whole = _whole(store, "subnet", prefix)
+    found = store.query(
+        "SELECT subnet_id, supernet_id, genotype, config FROM subnet WHERE subnet_id = ?", [whole]
+    ).to_pylist()[0]
+    return Subnet(
+        **found | {"genotype": tuple(found["genotype"]), "config": json.loads(found["config"])}
+    )
+
+
 def supernet_name(store: Store, supernet_id: str) -> str:
     """Return the name of a supernet the store knows."""
     found = store.query("SELECT supernet FROM supernet WHERE supernet_id = ?", [supernet_id])
@@ -308,7 +323,9 @@ def _whole(store: Store, table: str, prefix: str) -> str:
         return str(found[0])
     if not found:
         raise UnknownNameError(
-            f"No {table} id starts with {prefix!r}; latbase "
-            f"{'configs' if table == 'configuration' else 'searches'} lists them."
+            f"No {table} id starts with {prefix!r}; latbase {_LISTED_BY[table]} lists them."
         )
     raise UnknownNameError(f"Several {table} ids start with {prefix!r}: {', '.join(found)}.")
+
+
+_LISTED_BY = {"configuration": "configs", "search": "searches", "subnet": "latency SUPERNET"}

@@ -4,17 +4,12 @@ A sub-network is exported once; what is timed takes and gives arrays of its runt
 between torch and the runtime are not counted. Child process only.
 """
 
-import tempfile
-import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from importlib import import_module
-from types import ModuleType
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 
-from latbase.errors import InvalidInputError
+from latbase.supernets.exporting import conversion, package, to_onnx
 
 Forward = Callable[..., Any]
 
@@ -25,7 +20,7 @@ def onnxruntime(model: torch.nn.Module, inputs: Sequence[torch.Tensor]) -> Forwa
     Raises:
         InvalidInputError: a package is missing, or ONNX cannot express the sub-network.
     """
-    runtime = _package("onnxruntime")
+    runtime = package("onnxruntime")
     options = runtime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     options.inter_op_num_threads = 1
@@ -46,50 +41,15 @@ def openvino(model: torch.nn.Module, inputs: Sequence[torch.Tensor]) -> Forward:
     Raises:
         InvalidInputError: the package is missing, or cannot convert the sub-network.
     """
-    runtime = _package("openvino")
+    runtime = package("openvino")
     settings = {
         "INFERENCE_NUM_THREADS": torch.get_num_threads(),
         "INFERENCE_PRECISION_HINT": "f32",  # it would pick bf16 where the CPU has it
         "ENABLE_CPU_PINNING": False,  # this process is pinned already
     }
-    with _conversion("OpenVINO"):
+    with conversion("OpenVINO"):
         converted = runtime.convert_model(model, example_input=tuple(inputs))
     compiled = runtime.Core().compile_model(converted, "CPU", settings)
     request = compiled.create_infer_request()
     arrays = [tensor.numpy() for tensor in inputs]
     return lambda *_: request.infer(arrays, share_inputs=True, share_outputs=True)
-
-
-def to_onnx(model: torch.nn.Module, inputs: Sequence[torch.Tensor]) -> bytes:
-    """Return ``model`` as an ONNX file for inputs of these shapes.
-
-    Raises:
-        InvalidInputError: the exporter is missing, or ONNX cannot express the sub-network.
-    """
-    _package("onnx", extra="onnxruntime")
-    with tempfile.NamedTemporaryFile(suffix=".onnx") as file:
-        with _conversion("ONNX"):
-            torch.onnx.export(model, tuple(inputs), file.name, dynamo=False)
-        return file.read()
-
-
-@contextmanager
-def _conversion(target: str) -> Iterator[None]:
-    """Silence what converters print about themselves; say in one sentence what they refuse."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            yield
-        except Exception as error:
-            raise InvalidInputError(
-                f"The sub-network cannot be converted to {target}: {error}"
-            ) from error
-
-
-def _package(name: str, *, extra: str | None = None) -> ModuleType:
-    try:
-        return import_module(name)
-    except ImportError as error:
-        raise InvalidInputError(
-            f"{name} is not installed; run: pip install 'latbase[{extra or name}]'."
-        ) from error

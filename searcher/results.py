@@ -70,16 +70,17 @@ class Results:
         outcome = minimised(self.objectives, self.values)
         rows = np.flatnonzero(outcome.front())
         rows = rows[np.argsort(outcome.points[rows, 0], kind="stable")]
+        return [self.member(int(row)) for row in rows]
+
+    def member(self, row: int) -> Member:
+        """Return the sub-network of one evaluation."""
         names = [objective.name for objective in self.objectives]
-        return [
-            Member(
-                subnet_id=self.subnet_ids[row],
-                config=self.configs[row],
-                values=dict(zip(names, self.values[row].tolist(), strict=True)),
-                sources=dict(zip(names, self.sources, strict=True)),
-            )
-            for row in rows
-        ]
+        return Member(
+            subnet_id=self.subnet_ids[row],
+            config=self.configs[row],
+            values=dict(zip(names, self.values[row].tolist(), strict=True)),
+            sources=dict(zip(names, self.sources, strict=True)),
+        )
 
     def hypervolume_percent(self) -> float | None:
         """Return the share of the evaluated box that the front dominates, in percent.

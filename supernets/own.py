@@ -57,6 +57,11 @@ class OwnSupernet(Supernet):
         self.appraisers = self._appraisers()
         self._cost_of = cache(self._cost)
 
+    @property
+    def weights_origin(self) -> str:
+        """Whatever the user's ``build`` puts in."""
+        return f"from build of the class {self._own.title}"
+
     def build(self, config: Config) -> "torch.nn.Module":
         """Return what the user's ``build`` makes, in eval mode.
 

@@ -2,13 +2,16 @@
 
 import difflib
 import importlib.util
+import json
 import sys
 from collections.abc import Callable
+from functools import partial
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
 from latbase.errors import SupernetError, UnknownNameError
 from latbase.identity import content_id
+from latbase.supernets.exported import SUBNET_FILE, ExportedSupernet
 from latbase.supernets.own import OwnSupernet
 from latbase.supernets.supernet import Supernet
 
@@ -24,6 +27,8 @@ def names() -> list[str]:
 def load(name: str) -> Supernet:
     """Return the supernet called ``name``; ``path/to/file.py:Name`` takes it from a file.
 
+    The directory of an exported sub-network is its supernet with the weights of that sub-network.
+
     Raises:
         UnknownNameError: nothing has that name; the message lists what is installed.
         SupernetError: the package or file behind the name fails, or gives something else.
@@ -31,6 +36,8 @@ def load(name: str) -> Supernet:
     path, _, attribute = name.rpartition(":")
     if path.endswith(".py"):
         return _made(name, lambda: _from_file(Path(path), attribute), f"Repair {path}.")
+    if (Path(name) / SUBNET_FILE).is_file():
+        return _made(name, lambda: partial(_exported, Path(name)), "Export it again.")
     entries = _entries()
     if name not in entries:
         close = difflib.get_close_matches(name, entries, n=3)
@@ -80,6 +87,11 @@ def _from_file(path: Path, attribute: str) -> Callable[[], object]:
         raise UnknownNameError(f"{path} defines no {attribute}.")
     found: Callable[[], object] = getattr(module, attribute)
     return found
+
+
+def _exported(folder: Path) -> Supernet:
+    record = json.loads((folder / SUBNET_FILE).read_text())
+    return ExportedSupernet(load(record["loads_as"]), record["config"], folder)
 
 
 def _entries() -> dict[str, EntryPoint]:
