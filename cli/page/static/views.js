@@ -70,7 +70,7 @@ async function fleet(root) {
       make("h2", {}, "Hosts"),
       table([
         ["Host", (row) => row.host_name],
-        ["Processor", (row) => row.cpu ?? "–"],
+        ["Hardware", (row) => `${row.cpu ?? "unknown processor"} (${row.hardware_id.slice(0, 8)})`],
         ["Last heartbeat", (row) => make("span", { title: when(row.seen_at) }, since(row.silent_s))],
         ["Queued", (row) => count(row.queued), true],
         ["Measuring", (row) => count(row.claimed), true],
@@ -139,6 +139,9 @@ async function latency(root) {
   await draw();
 }
 
+// Where the panel comes after what is chosen from, as in page.css.
+const narrow = matchMedia("(max-width: 52rem)");
+
 async function inspect(panel, id, known) {
   const found = await ask(`subnets/${encodeURIComponent(id)}`);
   const text = JSON.stringify(JSON.parse(found.config));
@@ -147,15 +150,19 @@ async function inspect(panel, id, known) {
     await navigator.clipboard.writeText(text);
     copy.textContent = "Copied";
   });
+  const measured = new Set(found.latencies.map((row) => row.configuration_id));
+  const missing = [...known.keys()].filter((configuration_id) => !measured.has(configuration_id))
+    .map((configuration_id) => ({ configuration_id, latency_ms: null, verdict: "not measured" }));
   panel.replaceChildren(
     make("h2", {}, `Sub-network ${id.slice(0, 8)}`),
     table([
       ["Configuration", (row) => named(known, row.configuration_id)],
       ["ms", (row) => number(row.latency_ms), true],
       ["Verdict", (row) => row.verdict],
-    ], found.latencies, { empty: "It is measured nowhere." }),
+    ], [...found.latencies, ...missing], { empty: "It is measured nowhere." }),
     make("pre", {}, text), copy,
   );
+  if (narrow.matches) panel.scrollIntoView({ block: "nearest" });
 }
 
 async function searches(root) {

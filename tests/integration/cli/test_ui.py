@@ -15,7 +15,7 @@ from latbase.cli.page.launching import Launcher
 from latbase.cli.page.router import dashboard
 from latbase.db import Store, queries
 from latbase.db.duckdb_store import DuckDbStore
-from latbase.db.records import SearchStatus
+from latbase.db.records import Configuration, SearchStatus
 from latbase.db.service.running import Service
 from latbase.db.tokens import Role
 from tests.studied import EVALUATIONS, SUPERNET
@@ -138,6 +138,21 @@ def test_a_point_is_hovered_and_clicked(page: Page) -> None:
     expect(page.locator(".hoverlayer")).to_contain_text("latency_ms")
     page.mouse.click(x, y)
     expect(page.locator("aside tbody tr")).to_have_count(2)
+
+
+def test_a_sub_network_tells_every_configuration_and_comes_into_view_on_a_small_screen(
+    page: Page, store: DuckDbStore
+) -> None:
+    place = queries.configuration(store, queries.search(store, "10").configuration_id or "")
+    store.write([Configuration.of(hardware_id=place.hardware_id, threads=4)])
+    page.set_viewport_size({"width": 360, "height": 740})
+    go(page, "search/10search")
+    page.locator("section tbody tr").first.click()
+    rows = page.locator("aside tbody tr")
+    expect(rows).to_have_count(3)
+    expect(rows.last).to_contain_text("4 threads")
+    expect(rows.last).to_contain_text("not measured")
+    expect(page.locator("aside")).to_be_in_viewport()
 
 
 def test_the_cost_of_another_machines_front_is_told(page: Page) -> None:
