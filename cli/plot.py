@@ -228,7 +228,7 @@ def popdb(
     from latbase.searcher.analytics import parameters as drawing
 
     found, space, _, reduced = _dense(settings, search_id, min_cluster_size, min_samples)
-    title = f"{found.title}: values in {reduced.clusters} clusters, {reduced.noise} in none"
+    title = f"{found.title}: values in dense regions, {reduced.noise} sub-networks in none"
     _save(drawing.draw(drawing.shares(space, reduced.frequencies), title), path)
 
 

@@ -100,11 +100,12 @@ def parse(words: list[str]) -> None:
     """Check that a command exists and takes these options; nothing runs."""
     command: click.Command = main
     ctx = click.Context(main, help_option_names=main.context_settings["help_option_names"])
-    while isinstance(command, click.Group):
+    while isinstance(command, click.Group) and words and not words[0].startswith("-"):
         found = command.get_command(ctx, words[0])
         assert found is not None, words
         command, words = found, words[1:]
-    command.make_context("", words, parent=ctx)
+    if words:
+        command.make_context("", words, parent=ctx)
 
 
 def smaller(latbase: Latbase, words: list[str]) -> list[str]:
@@ -132,9 +133,22 @@ def carry_out(latbase: Latbase, command: Command, running: ExitStack) -> None:
 
 
 def check_script(words: list[str]) -> None:
-    """Check that a script exists and takes these options; nothing is measured."""
+    """Check that a script or command exists and takes these options; nothing is measured."""
+    if words[0] == "latbase":
+        parse(words[1:])
+        return
     asked = [sys.executable, str(ROOT / words[1]), *words[2:], "--help"]
     subprocess.run(asked, check=True, capture_output=True)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_commands_within_sentences_exist(page):
+    text = BLOCK.sub("", (ROOT / page).read_text())
+    for command in re.findall(r"`latbase ([^`…]+)`", text):
+        try:
+            parse(shlex.split(command))
+        except click.MissingParameter:
+            continue  # a sentence may leave out what the command is given
 
 
 def test_no_command_hides_in_a_block_that_nobody_runs():
