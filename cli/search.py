@@ -1,5 +1,7 @@
 """Commands that search: search, searches."""
 
+from pathlib import Path
+
 import click
 
 from latbase.cli.arguments import Measuring, measuring_options
@@ -44,6 +46,18 @@ from latbase.settings import Settings
     help="Validate on the workers of a concurrent.futures.Executor: what makes one, by import path "
     "or path/to/file.py:NAME.",
 )
+@click.option(
+    "--images",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Validate top1 on labelled images: a folder per class, or ImageNet as downloaded.",
+)
+@click.option("--image-limit", type=click.IntRange(1), metavar="N", help="Use only so many.")
+@click.option(
+    "--weights",
+    metavar="FILE|URL|pretrained",
+    help="Trained weights of the supernet; pretrained downloads what its authors publish.",
+)
 @click.option("--new", is_flag=True, help="Begin anew even if the same search is unfinished.")
 @measuring_options
 @click.option("--json", "as_json", is_flag=True, help="Write the front as JSON.")
@@ -64,6 +78,9 @@ def search(
     popdb: str | None,
     seed: int,
     executor: str | None,
+    images: Path | None,
+    image_limit: int | None,
+    weights: str | None,
     new: bool,
     measuring: Measuring,
     as_json: bool,
@@ -78,12 +95,16 @@ def search(
     from contextlib import nullcontext
 
     from latbase.cli.here import Here
-    from latbase.cli.searching import run_search
+    from latbase.cli.searching import ImageOptions, run_search
     from latbase.db import queries
     from latbase.searcher import parse_objectives
     from latbase.searcher.fanning import Fan, executor_maker
     from latbase.searcher.recipes import Recipe
 
+    if images and executor:
+        raise click.UsageError("--images validates in this process; leave out --executor.")
+    if not images and (weights or image_limit):
+        raise click.UsageError("--weights and --image-limit go with --images.")
     columns = parse_objectives(objectives, constraints)
     spread = Fan(executor_maker(executor), supernet) if executor else nullcontext()
     with open_store(settings) as store, spread as fan:
@@ -104,7 +125,8 @@ def search(
             warm_start=warm_start,
             popdb=popdb,
         )
-        record = run_search(here, recipe, configuration, new=new, fan=fan)
+        shown = ImageOptions(folder=images, limit=image_limit, weights=weights) if images else None
+        record = run_search(here, recipe, configuration, new=new, fan=fan, images=shown)
     ctx = click.get_current_context()
     from latbase.cli.front import front
 

@@ -1,7 +1,10 @@
 """Run a search whose latencies are measured on this host, or by the daemons of others."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+import click
 
 from latbase.cli.here import Here
 from latbase.cli.output import note, progress
@@ -12,11 +15,45 @@ from latbase.searcher.experience import Experience
 from latbase.searcher.knowledge import Genotypes
 from latbase.searcher.remote import Remote
 from latbase.searcher.validation import appraised
+from latbase.supernets.weights import located
 
 if TYPE_CHECKING:
     from latbase.db.records import Configuration
     from latbase.db.records import Search as SearchRecord
     from latbase.searcher.fanning import Fan
+    from latbase.supernets.accuracy.image_folder import ImageFolder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageOptions:
+    """The user's images, and the weights to validate on them.
+
+    Attributes:
+        limit: how many images to use; None: all.
+        weights: a file, an address or ``pretrained``; None: the supernet's own.
+    """
+
+    folder: Path
+    limit: int | None
+    weights: str | None
+
+    def appraiser(self, here: Here) -> "ImageFolder":
+        """Return what validates top-1 on them."""
+        from latbase.supernets.accuracy.image_folder import ImageFolder
+
+        network = here.network
+        if self.weights is not None:
+            kept = here.settings.state_dir / "weights"
+            network = network.with_weights(located(self.weights, kept, network.published))
+        elif network.published is not None:
+            raise click.UsageError(
+                f"{network.name} has no trained weights; give some: --weights FILE, or pretrained."
+            )
+        found = ImageFolder(
+            net=network, folder=self.folder, limit=self.limit, device=here.measuring.device
+        )
+        note(f"Validating on {found.conditions['count']} images of {self.folder}.")
+        return found
 
 
 def run_search(
@@ -26,6 +63,7 @@ def run_search(
     *,
     new: bool = False,
     fan: "Fan | None" = None,
+    images: ImageOptions | None = None,
 ) -> "SearchRecord":
     """Run the search of ``recipe`` to its end, continuing it if it was begun before."""
     network, store = here.network, here.store
@@ -54,7 +92,8 @@ def run_search(
             measure=measure,
         )
 
-    given = appraised(store, network, recipe.objectives, fan=fan)
+    own = {"top1": images.appraiser(here)} if images else {}
+    given = appraised(store, network, recipe.objectives, own, fan)
     names = {objective.name for objective in recipe.objectives}
     recipe = replace(
         recipe,

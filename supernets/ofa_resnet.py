@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from latbase.supernets.cost import NOTHING, Cost, CostBlock, convolution, linear
 from latbase.supernets.ofa_supernet import (
     CLASSES,
+    PUBLISHED,
     Chosen,
     OfaSupernet,
     make_divisible,
@@ -96,6 +97,7 @@ class OfaResNet50(OfaSupernet):
 
     def __init__(self, name: str) -> None:
         super().__init__(name, _parameters())
+        self.published = f"{PUBLISHED}ofa_resnet50_d=0+1+2_e=0.2+0.25+0.35_w=0.65+0.8+1.0"
 
     def _blocks(self, input_size: int) -> list[CostBlock]:
         stem_side = strided(input_size, 2)

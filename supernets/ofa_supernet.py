@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 Chosen = Mapping[str, Sequence[Any]]
 """A checked, canonical configuration in ofa's own format: lists by key."""
 
+PUBLISHED = "https://raw.githubusercontent.com/han-cai/files/master/ofa/ofa_nets/"
+"""Where ofa's repository gets its checkpoints from."""
+
 CLASSES = 1000
 """Outputs of every network: ImageNet's."""
 
@@ -41,7 +44,7 @@ class OfaSupernet(Supernet):
 
     def __init__(self, name: str, parameters: Sequence[Parameter]) -> None:
         self.name = name
-        self.weights: Path | None = None
+        self.published = PUBLISHED + name
         self._parameters = tuple(parameters)
         self._tables = cache(self._tables_at)
         self.space = SearchSpace(parameters, costs=self._tables(self.default_input_size))
@@ -86,11 +89,6 @@ class OfaSupernet(Supernet):
         other.weights = weights
         other.__dict__.pop("_trained", None)
         return other
-
-    @property
-    def weights_origin(self) -> str:
-        """Where the weights of built sub-networks come from, in words."""
-        return super().weights_origin if self.weights is None else f"trained, from {self.weights}"
 
     def inputs(
         self, batch_size: int, input_size: int | None = None, seed: int = 0

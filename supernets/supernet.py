@@ -2,13 +2,14 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from latbase.errors import UnknownNameError
+from latbase.errors import InvalidInputError, UnknownNameError
 from latbase.supernets.accuracy.appraiser import Appraiser
 from latbase.supernets.accuracy.predicted import Top1Predictor
 from latbase.supernets.cost import Cost
@@ -33,12 +34,16 @@ class Supernet(ABC):
         space: its sub-networks as genotypes.
         default_input_size: input side in pixels, or sequence length in tokens.
         appraisers: by objective name, values that come with the supernet and take their time.
+        weights: file of trained weights; None: random-like ones, or the supernet's own.
+        published: address of the weights its authors publish, if they do.
     """
 
     name: str
     space: SearchSpace
     default_input_size: int
     appraisers: Mapping[str, Appraiser] = MappingProxyType({})
+    weights: Path | None = None
+    published: str | None = None
 
     @abstractmethod
     def build(self, config: Config) -> "torch.nn.Module":
@@ -69,10 +74,20 @@ class Supernet(ABC):
         macs, params = self.costs(self.space.from_configs([config]), input_size)[0].tolist()
         return Cost(macs=macs, params=params)
 
+    def with_weights(self, weights: Path) -> "Supernet":
+        """Return the same supernet with trained weights of a file.
+
+        Raises:
+            InvalidInputError: it takes none.
+        """
+        raise InvalidInputError(
+            f"{self.name} takes no weights from {weights}; its own class loads them."
+        )
+
     @property
     def weights_origin(self) -> str:
         """Where the weights of built sub-networks come from, in words."""
-        return "random-like, not trained"
+        return f"trained, from {self.weights}" if self.weights else "random-like, not trained"
 
     @property
     def top1_predictor(self) -> Top1Predictor | None:
