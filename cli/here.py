@@ -45,8 +45,13 @@ class Here:
         )
 
     def configuration(self, threads: int, batch_size: int) -> Configuration:
-        """Return the configuration of this host that the user's options describe."""
-        return Configuration.of(
+        """Return the configuration of this host that the user's options describe.
+
+        Raises:
+            InvalidInputError: this host cannot measure on it.
+            DeviceError: it has no such device.
+        """
+        wanted = Configuration.of(
             hardware_id=self.fingerprint.hardware.hardware_id,
             device="cpu" if self.measuring.device == "cpu" else "cuda",
             threads=threads,
@@ -56,6 +61,8 @@ class Here:
             memory_format=self.measuring.memory_format,
             input_size=self.measuring.input_size or self.network.default_input_size,
         )
+        profiler.refuse_impossible(wanted, self.fingerprint, self.measuring.device)
+        return wanted
 
     def offers(self, configuration: Configuration) -> bool:
         """Say whether this host can measure on ``configuration``."""

@@ -63,9 +63,11 @@ def profile(
     rows = []
     with open_store(settings) as store:
         here = Here.of(settings, store, supernet, measuring)
-        for each_threads, each_batch in itertools.product(threads, batch_size):
-            configuration = here.configuration(each_threads, each_batch)
-            label = f"threads {each_threads}, batch {each_batch}"
+        # All of them first: an impossible one must not be found after hours of measuring.
+        for configuration in list(
+            itertools.starmap(here.configuration, itertools.product(threads, batch_size))
+        ):
+            label = f"threads {configuration.threads}, batch {configuration.batch_size}"
             with progress(label, len(genotypes)) as advance:
                 done = here.profile(genotypes, configuration, advance, again=again)
             for failure in done.failures[:SHOWN_FAILURES]:
@@ -73,8 +75,8 @@ def profile(
             rows.append(
                 {
                     "configuration_id": configuration.configuration_id,
-                    "threads": each_threads,
-                    "batch_size": each_batch,
+                    "threads": configuration.threads,
+                    "batch_size": configuration.batch_size,
                     "known_before": done.known,
                     "measured": done.measured,
                     "failed": len(done.failures),

@@ -3,6 +3,8 @@ from .doctor import Repeatability as Repeatability
 from .doctor import advise as advise
 from .doctor import conditions_now as conditions_now
 from .doctor import self_test as self_test
+from .feasibility import possible as possible
+from .feasibility import refuse_impossible as refuse_impossible
 from .fingerprint import Fingerprint as Fingerprint
 from .fingerprint import fingerprint as fingerprint
 from .protocol import PRESETS as PRESETS

@@ -8,7 +8,6 @@ run out and another host does them. What was measured is in the spool or in the 
 
 import dataclasses
 import errno
-import importlib.util
 import itertools
 import json
 import threading
@@ -26,6 +25,7 @@ from latbase.errors import StoreBusyError, StoreError, StoreUnreachableError
 from latbase.identity import content_id
 from latbase.profiler import presence as presences
 from latbase.profiler.assignment import Assignment
+from latbase.profiler.feasibility import possible
 from latbase.profiler.fingerprint import Fingerprint
 from latbase.profiler.journal import say, warn
 from latbase.profiler.link import Link
@@ -57,9 +57,6 @@ COMPLAINT_S = 60.0
 
 CLAIMED_TOGETHER = 32
 """Jobs claimed at once: as many as the protocol interleaves."""
-
-EXTRA_ENGINES = {"onnxruntime": "onnxruntime", "openvino": "openvino"}
-"""Engines that need a package of their own, and its module."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -261,7 +258,7 @@ class Daemon:
         return rows.read(Configuration, found)
 
     def _able(self, store: Store) -> list[Configuration]:
-        return [each for each in self._own(store) if can_measure(self._found, each)]
+        return [each for each in self._own(store) if possible(each, self._found)]
 
     def _account_for(self, delivered: Delivered) -> None:
         self._workload.settle(delivered.job_id)
@@ -310,16 +307,6 @@ def offers(found: Fingerprint) -> list[Configuration]:
     if found.gpus:
         offered.append(Configuration.of(hardware_id=hardware_id, device="cuda"))
     return offered
-
-
-def can_measure(found: Fingerprint, configuration: Configuration) -> bool:
-    """Return whether a host has what a configuration of its hardware needs."""
-    module = EXTRA_ENGINES.get(configuration.engine)
-    return (
-        configuration.threads <= found.effective_cpus
-        and (configuration.device == "cpu" or bool(found.gpus))
-        and (module is None or importlib.util.find_spec(module) is not None)
-    )
 
 
 def _subnet(row: dict[str, object]) -> Subnet:

@@ -33,13 +33,11 @@ def convert(
     ``int8`` is dynamic quantisation of linear layers; everything else stays in fp32 then.
 
     Raises:
-        InvalidInputError: a name is not known, or does not apply to the device.
+        InvalidInputError: a name is not known.
     """
     if layout not in MEMORY_FORMATS:
         raise _unknown("memory format", layout, MEMORY_FORMATS)
     if precision == "int8":
-        if device != "cpu":
-            raise InvalidInputError("Precision int8 is dynamic quantisation, for the CPU only.")
         model, dtype = _quantised(model), torch.float32
     elif precision in DTYPES:
         dtype = DTYPES[precision]
@@ -51,11 +49,11 @@ def convert(
     return model, placed
 
 
-def prepare(model: torch.nn.Module, inputs: Inputs, *, engine: str, device: str) -> Forward:
+def prepare(model: torch.nn.Module, inputs: Inputs, *, engine: str) -> Forward:
     """Return the callable that is timed.
 
     Raises:
-        InvalidInputError: the engine is not known, or does not apply to the device.
+        InvalidInputError: the engine is not known, or cannot take the sub-network.
     """
     if engine == "eager":
         return model
@@ -67,20 +65,10 @@ def prepare(model: torch.nn.Module, inputs: Inputs, *, engine: str, device: str)
         torch.compiler.reset()
         return torch.compile(model)
     if engine == "cudagraph":
-        if not device.startswith("cuda"):
-            raise InvalidInputError("Engine cudagraph needs a CUDA device.")
         return torch.cuda.make_graphed_callables(model, inputs)
     if engine in RUNTIMES:
-        if any(tensor.device.type != "cpu" or not _plain(tensor) for tensor in inputs):
-            raise InvalidInputError(
-                f"Engine {engine} runs on the CPU in fp32 with memory format contiguous."
-            )
         return RUNTIMES[engine](model, inputs)
     raise _unknown("engine", engine, ENGINES)
-
-
-def _plain(tensor: torch.Tensor) -> bool:
-    return tensor.is_contiguous() and tensor.dtype in {torch.float32, torch.int64}
 
 
 def _placed(

@@ -9,7 +9,8 @@ from typing import Any
 
 import torch
 
-from latbase.supernets.exporting import conversion, package, to_onnx
+from latbase.supernets.exporting import conversion, to_onnx
+from latbase.supernets.extras import package
 
 Forward = Callable[..., Any]
 

@@ -29,6 +29,7 @@ from latbase.profiler.conditions import (
     read_gpu_conditions,
     throttle_events,
 )
+from latbase.profiler.feasibility import refuse_impossible
 from latbase.profiler.fingerprint import Fingerprint
 from latbase.profiler.ledger import Block, Built, Ledger
 from latbase.profiler.locks import device_lock
@@ -106,10 +107,11 @@ def measure(
             without it a device that is being measured already is an error.
 
     Raises:
-        InvalidInputError: the configuration asks for more than this process may use.
+        InvalidInputError: this host cannot measure on the configuration.
         DeviceError: the device does not exist.
         MeasurementError: nothing can be measured here; single sub-networks fail as results.
     """
+    refuse_impossible(configuration, fingerprint, device)
     gpu = None
     if configuration.device != "cpu":
         gpu = choose_gpu(fingerprint.gpus, device or configuration.device)

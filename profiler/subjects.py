@@ -63,7 +63,7 @@ class Subjects:
                 precision=spec.precision,
                 layout=spec.memory_format,
             )
-            forward = engines.prepare(model, inputs[0], engine=spec.engine, device=spec.device)
+            forward = engines.prepare(model, inputs[0], engine=spec.engine)
         device_ms: list[float] = []
         call = _caller(forward, inputs, device_ms if spec.device == "cuda" else None)
         call()  # engines that compile do it now

@@ -11,10 +11,9 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from types import MappingProxyType, ModuleType
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -22,6 +21,7 @@ from safetensors.torch import save
 
 from latbase.errors import InvalidInputError, SupernetError
 from latbase.supernets.exported import WEIGHTS_FILE, load_weights
+from latbase.supernets.extras import package, require
 from latbase.supernets.supernet import Config, Supernet
 
 Inputs = tuple[torch.Tensor, ...]
@@ -141,7 +141,7 @@ def to_onnx(model: torch.nn.Module, inputs: Sequence[torch.Tensor]) -> bytes:
     Raises:
         InvalidInputError: the exporter is missing, or ONNX cannot express the sub-network.
     """
-    package("onnx", extra="onnxruntime")
+    require("onnx", extra="onnxruntime")
     with tempfile.NamedTemporaryFile(suffix=".onnx") as file:
         with conversion("ONNX"):
             torch.onnx.export(model, tuple(inputs), file.name, dynamo=False)
@@ -161,20 +161,6 @@ def conversion(target: str) -> Iterator[None]:
             raise InvalidInputError(
                 f"The sub-network cannot be converted to {target}: {error}"
             ) from error
-
-
-def package(name: str, *, extra: str | None = None) -> ModuleType:
-    """Import an optional package.
-
-    Raises:
-        InvalidInputError: it is not installed; the message says by which extra it comes.
-    """
-    try:
-        return import_module(name)
-    except ImportError as error:
-        raise InvalidInputError(
-            f"{name} is not installed; run: pip install 'latbase[{extra or name}]'."
-        ) from error
 
 
 def _weights(network: torch.nn.Module, _inputs: Inputs) -> bytes:

@@ -16,7 +16,8 @@ from latbase.db.records import Configuration
 from latbase.errors import DaemonError, StoreError
 from latbase.profiler import presence
 from latbase.profiler.assignment import Assignment
-from latbase.profiler.daemon import Every, can_measure, offers
+from latbase.profiler.daemon import Every, offers
+from latbase.profiler.feasibility import possible
 from latbase.profiler.fingerprint import Fingerprint, fingerprint
 from latbase.profiler.journal import JsonLines
 from latbase.profiler.notify import notify
@@ -152,12 +153,12 @@ def test_there_is_one_daemon_per_state_directory(tmp_path: Path):
 def test_a_host_offers_only_what_it_can_measure(found: Fingerprint):
     offered = offers(found)
     assert {each.device for each in offered} >= {"cpu"}
-    assert all(can_measure(found, each) for each in offered)
+    assert all(possible(each, found) for each in offered)
     hardware_id = found.hardware.hardware_id
     too_many = Configuration.of(hardware_id=hardware_id, threads=found.effective_cpus + 1)
-    assert not can_measure(found, too_many)
+    assert not possible(too_many, found)
     without = dataclasses.replace(found, gpus=())
-    assert not can_measure(without, Configuration.of(hardware_id=hardware_id, device="cuda"))
+    assert not possible(Configuration.of(hardware_id=hardware_id, device="cuda"), without)
 
 
 def test_due_at_first_and_then_after_a_while(monkeypatch: pytest.MonkeyPatch):

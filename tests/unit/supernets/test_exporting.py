@@ -18,10 +18,10 @@ from latbase.supernets.exporting import (
     TOLERANCE,
     available,
     forgotten,
-    package,
     relative_difference,
     write_file,
 )
+from latbase.supernets.extras import package
 
 
 class Tied(torch.nn.Module):
