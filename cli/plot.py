@@ -119,7 +119,10 @@ def hypervolume(settings: Settings, search_ids: tuple[str, ...], path: Path) -> 
 
 @plot.command(epilog="Example: latbase plot predictor SUPERNET --config 1a2b -o predictor.png")
 @click.argument("supernet")
-@click.option("--config", "prefix", metavar="ID", required=True, help="Measured on this one.")
+@click.option("--config", "prefix", metavar="ID", help="What was measured on this one.")
+@click.option(
+    "--search", "search_id", metavar="SEARCH", help="What this one evaluated, any metric."
+)
 @click.option("--metric", default="latency_ms", show_default=True)
 @click.option("--kind", default="ridge", show_default=True, help="ridge, gp, … or auto.")
 @_figure_file
@@ -128,7 +131,8 @@ def hypervolume(settings: Settings, search_ids: tuple[str, ...], path: Path) -> 
 def predictor(
     settings: Settings,
     supernet: str,
-    prefix: str,
+    prefix: str | None,
+    search_id: str | None,
     metric: str,
     kind: str,
     path: Path,
@@ -141,11 +145,16 @@ def predictor(
     from latbase.searcher.catalogue import training_data
 
     network = supernets.load(supernet)
-    with open_store(settings, read_only=True) as store:
-        place = queries.configuration_id(store, prefix)
-        data = training_data(store, network, place, metric)
+    if search_id and not prefix:
+        (search,) = _searches(settings, [search_id])
+        title, data = search.title, drawing.evaluated(search, network, metric)
+    elif prefix and not search_id:
+        with open_store(settings, read_only=True) as store:
+            place = queries.configuration_id(store, prefix)
+            title, data = f"{supernet} on {place[:8]}", training_data(store, network, place, metric)
+    else:
+        raise click.UsageError("choose one of --config and --search.")
     found = drawing.learning(data, kind)
-    title = f"{supernet} on {place[:8]}"
     _save(drawing.draw(found, title, normalised=normalised), path)
 
 

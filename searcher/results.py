@@ -10,6 +10,7 @@ import numpy.typing as npt
 from latbase.db import queries
 from latbase.db.records import Search as SearchRecord
 from latbase.db.records import SearchStatus
+from latbase.errors import UnknownNameError
 from latbase.searcher import pareto
 from latbase.searcher.analytics.front import FrontView
 from latbase.searcher.knowledge import Values
@@ -60,6 +61,19 @@ class Results:
     def title(self) -> str:
         """What was searched, where."""
         return f"{self.supernet}: search {self.record.search_id[:8]}"
+
+    def column(self, name: str) -> Values:
+        """Return the values of one objective, float (n,).
+
+        Raises:
+            UnknownNameError: the search has no such objective.
+        """
+        names = [objective.name for objective in self.objectives]
+        if name not in names:
+            raise UnknownNameError(
+                f"Search {self.record.search_id} has no {name!r}; it has {', '.join(names)}."
+            )
+        return self.values[:, names.index(name)]
 
     def on_front(self) -> npt.NDArray[np.bool_]:
         """Return the feasible non-dominated evaluations, bool (n,)."""

@@ -14,9 +14,12 @@ from latbase.searcher.knowledge import Values
 from latbase.searcher.predictors.assessment import held_out_score
 from latbase.searcher.predictors.base import Score, score
 from latbase.searcher.predictors.fitting import cross_validated, fit_kind, fit_predictor
+from latbase.searcher.results import Results
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from latbase.supernets import Supernet
 
 SIZES = (10, 20, 50, 100, 200, 500, 1000, 2000)
 """Training sizes asked for; those that leave enough to judge on are shown."""
@@ -64,17 +67,36 @@ class Ranking:
     mape_percent: float
 
 
-def learning(data: TrainingData, kind: str = "ridge", *, seed: int = 0) -> Learning:
-    """Fit ``kind`` on growing parts of what one configuration measured.
+def evaluated(search: Results, network: "Supernet", metric: str) -> TrainingData:
+    """Return what ``search`` evaluated of ``metric``: any objective, such as validated top-1.
 
     Raises:
-        PredictorError: too few sub-networks are measured.
+        UnknownNameError: the search has no such objective.
+    """
+    values = search.column(metric)
+    known = np.flatnonzero(np.isfinite(values))
+    configs = [search.configs[row] for row in known]
+    return TrainingData(
+        network=network,
+        supernet_id=search.record.supernet_id,
+        configuration_id=search.record.configuration_id or "",
+        metric=metric,
+        genotypes=network.space.from_configs(configs),
+        values=values[known],
+    )
+
+
+def learning(data: TrainingData, kind: str = "ridge", *, seed: int = 0) -> Learning:
+    """Fit ``kind`` on growing parts of what one configuration measured, or one search evaluated.
+
+    Raises:
+        PredictorError: there are too few sub-networks.
     """
     n = len(data.values)
     if n < max(LEAST_ROWS, 2 * SIZES[0]):
         raise PredictorError(
-            f"{n} sub-networks of {data.network.name} are measured on {data.configuration_id}; "
-            f"a learning curve needs at least {2 * SIZES[0]}: latbase profile measures more."
+            f"{n} sub-networks of {data.network.name} have a known {data.metric} here; a learning "
+            f"curve needs at least {2 * SIZES[0]}: latbase profile or a longer search adds more."
         )
     features = data.network.space.features(data.genotypes)
     train = n - n // HELD_OUT

@@ -45,6 +45,15 @@ def test_a_figure_is_drawn_where_asked(studied, tmp_path, kind):
     assert str(target) in done.stderr
 
 
+def test_accuracy_that_a_search_evaluated_has_a_learning_curve_too(studied, tmp_path):
+    target = tmp_path / "top1.svg"
+    asked = ("plot", "predictor", SUPERNET, "--metric", "top1", "-o", str(target))
+    done = run(studied, *asked, "--search", "10")
+    assert done.exit_code == 0, done.output
+    assert target.exists()
+    assert "choose one of" in run(studied, *asked).output
+
+
 def test_costs_come_as_json(studied, tmp_path):
     target = tmp_path / "fronts.png"
     done = run(studied, "plot", "fronts", "10", "80", "-o", str(target), "--json")

@@ -6,8 +6,15 @@ from scipy import stats
 
 from latbase import supernets
 from latbase.db import connect, queries
-from latbase.errors import PredictorError
-from latbase.searcher.analytics.learning import draw, draw_rankings, learning, rankings
+from latbase.errors import PredictorError, UnknownNameError
+from latbase.searcher import results
+from latbase.searcher.analytics.learning import (
+    draw,
+    draw_rankings,
+    evaluated,
+    learning,
+    rankings,
+)
 from latbase.searcher.catalogue import TrainingData, training_data
 from tests.studied import SUPERNET
 
@@ -45,6 +52,17 @@ def test_the_table_has_a_row_per_configuration(data):
     found = rankings(data)
     assert {row.configuration_id for row in found} == {each.configuration_id for each in data}
     assert all(row.tau > 0.9 for row in found)
+
+
+def test_a_search_gives_what_it_evaluated_and_names_what_it_has(studied):
+    network = supernets.load(SUPERNET)
+    with connect(studied, read_only=True) as store:
+        found = results.load(store, "10")
+    data = evaluated(found, network, "top1")
+    assert data.values == pytest.approx(network.predicted_top1(data.genotypes))
+    assert len(data.values) == len(found.values)
+    with pytest.raises(UnknownNameError, match=r"no 'energy_mj'; it has top1, latency_ms"):
+        evaluated(found, network, "energy_mj")
 
 
 def test_the_picture_shows_errors_by_size_and_every_prediction_with_its_scores(data):
