@@ -66,8 +66,8 @@ def _check_cpu(wanted: Configuration, found: Fingerprint) -> None:
     if wanted.precision == "bf16" and not known:
         raise _refused(
             wanted,
-            f"bf16 needs a CPU with {', '.join(sorted(BF16_FLAGS))}, and this one shows none of them; "
-            "it computes in fp32 or int8",
+            f"bf16 needs a CPU with {', '.join(sorted(BF16_FLAGS))}, and this one shows none of "
+            "them; it computes in fp32 or int8",
         )
 
 
