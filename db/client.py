@@ -19,12 +19,21 @@ from latbase.db.jobs import LEASE_S, Job, JobRequest, JobStatus
 from latbase.db.records import Record
 from latbase.db.store import Parameters
 from latbase.db.tokens import NewToken, Role, Token
-from latbase.errors import InvalidInputError, StoreError, StoreUnreachableError, StoreVersionError
+from latbase.errors import (
+    InvalidInputError,
+    StoreAccessError,
+    StoreError,
+    StoreUnreachableError,
+    StoreVersionError,
+)
 
 CONNECT_S = 5.0
 """How long a service may take to accept a connection."""
 ANSWER_S = 120.0
 """How long it may be silent in an answer; beyond the time a query was given."""
+
+UNTRUSTED = "CERTIFICATE_VERIFY_FAILED"
+"""What OpenSSL says of a certificate that nobody vouches for, or that names another host."""
 
 
 class HttpStore:
@@ -38,6 +47,7 @@ class HttpStore:
 
     Raises:
         StoreUnreachableError: nothing answers there.
+        StoreAccessError: its certificate is not trusted.
         StoreVersionError: the service speaks another version of the API.
     """
 
@@ -176,6 +186,11 @@ class HttpStore:
             yield
         except httpx.TransportError as error:
             reason = str(error) or type(error).__name__
+            if UNTRUSTED in reason:
+                raise StoreAccessError(
+                    f"The certificate of {self.description} is not trusted ({reason}); name it, "
+                    "or that of its authority, with LATBASE_CERTIFICATE."
+                ) from error
             raise StoreUnreachableError(
                 f"The service at {self.description} does not answer ({reason}); check that it runs "
                 "and that the address is right."

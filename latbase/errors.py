@@ -45,7 +45,7 @@ class StoreUnreachableError(StoreError):
 
 
 class StoreAccessError(StoreError):
-    """The token is missing, wrong, expired or revoked, or its role does not allow this."""
+    """The token is missing, wrong, revoked or of another role; or the service is not trusted."""
 
 
 class StoreVersionError(StoreError):

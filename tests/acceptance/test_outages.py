@@ -17,6 +17,7 @@ from latbase.errors import StoreError
 from tests.acceptance import hosts
 from tests.acceptance.conftest import Latbase
 from tests.acceptance.hosts import Machine
+from tests.integration.certificates import self_signed
 from tests.integration.db.samples import World
 
 pytestmark = pytest.mark.slow
@@ -88,21 +89,15 @@ class Center(Latbase):
     def __init__(self, folder: Path, gateways: list[str]) -> None:
         folder.mkdir()
         super().__init__(folder)
-        self.certificate, self._key = folder / "cert.pem", folder / "key.pem"
-        names = ",".join(f"IP:{address}" for address in ["127.0.0.1", *gateways])
-        key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
-        subject = ("-subj", "/CN=latbase", "-addext", f"subjectAltName={names}", "-days", "2")
-        files = ("-out", str(self.certificate), "-keyout", str(self._key))
-        subprocess.run(
-            ["openssl", "req", "-x509", *key, *subject, *files], check=True, capture_output=True
-        )
+        self._tls = self_signed(folder / "tls", ["127.0.0.1", *gateways])
+        self.certificate = self._tls.certificate
         with socket.create_server(("", 0)) as free:
             self.port: int = free.getsockname()[1]
         self.process: subprocess.Popen[str] | None = None
 
     def serve(self) -> None:
         """Start the service and wait until it answers."""
-        tls = ("--tls-cert", str(self.certificate), "--tls-key", str(self._key))
+        tls = ("--tls-cert", str(self._tls.certificate), "--tls-key", str(self._tls.key))
         self.process = subprocess.Popen(
             self.words("serve", "--host", "0.0.0.0", "--port", str(self.port), *tls),
             env=self.environ,

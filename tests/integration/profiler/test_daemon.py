@@ -18,11 +18,14 @@ import pytest
 
 from latbase import db, supernets
 from latbase.db import endpoint
+from latbase.db.duckdb_store import DuckDbStore
 from latbase.db.jobs import JobRequest, new_id
 from latbase.db.networks import subnets_of, supernet_of
 from latbase.db.records import Configuration, Record, Subnet, Supernet
+from latbase.db.service.running import Service
 from latbase.profiler import Fingerprint, fingerprint
 from latbase.profiler.workload import NICENESS
+from tests.integration.certificates import self_signed
 from tests.integration.disks import small_disk
 
 from .conftest import TOY
@@ -229,6 +232,19 @@ def test_a_store_that_is_none_ends_the_daemon_at_once(site: Site):
     done = site.latbase("daemon", "run")
     assert done.returncode == 3
     assert "is no latency store" in done.stderr
+
+
+def test_a_daemon_does_not_wait_for_a_service_it_cannot_trust(site: Site, tmp_path: Path):
+    own, other = self_signed(tmp_path / "own"), self_signed(tmp_path / "other")
+    with DuckDbStore(site.file) as owned, Service(owned, tls=own) as service:
+        site.environ["LATBASE_CERTIFICATE"] = str(other.certificate)
+        refused = site.latbase("daemon", "run", "--store", service.url)
+        assert refused.returncode == 3
+        assert "is not trusted" in refused.stderr
+        site.environ["LATBASE_CERTIFICATE"] = str(own.certificate)
+        daemon = site.daemon(store=service.url)
+        daemon.send_signal(signal.SIGTERM)
+        assert daemon.wait(PATIENCE_S) == 0
 
 
 def test_a_daemon_waits_for_a_service_that_is_not_there_yet(site: Site):
