@@ -1,7 +1,11 @@
 """Moving a store to PostgreSQL and back."""
 
 import json
+import subprocess
+import sys
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -168,3 +172,39 @@ def test_the_command_moves_up_and_back_while_a_service_owns_the_source(
         assert tokens["table"] == "token"
         with connect(back) as store:
             assert counts(store) == counts(source)
+
+
+@pytest.mark.slow
+def test_a_killed_move_is_repeated_while_hosts_go_on_measuring(
+    source: DuckDbStore, postgres: Cluster, tmp_path: Path
+) -> None:
+    source.write([WORLD.measurement(number % 50) for number in range(1_000)])
+    url, over = postgres.new_database(), threading.Event()
+    command = [sys.executable, "-m", "latbase", "migrate", "--to", url]
+
+    def measure(address: str) -> int:
+        delivered = 0
+        with connect(address) as store:
+            while not over.wait(0.05):
+                store.write([WORLD.measurement(delivered % 50)])
+                delivered += 1
+        return delivered
+
+    with Service(source) as service, ThreadPoolExecutor(1) as host:
+        measuring = host.submit(measure, service.url)
+        command += ["--from", service.url, "--data", str(tmp_path / "lake")]
+        try:
+            with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as killed:
+                assert killed.stderr is not None
+                while not killed.stderr.readline().startswith("subnet:"):
+                    assert killed.poll() is None
+                killed.kill()
+            assert killed.returncode < 0
+            subprocess.run(command, check=True, capture_output=True)
+        finally:
+            over.set()
+        assert measuring.result() > 0
+        subprocess.run(command, check=True, capture_output=True)
+        with connect(url) as store:
+            assert counts(store) == counts(source)
+            assert upkeep.check(store) == []
