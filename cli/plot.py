@@ -148,14 +148,16 @@ def predictor(
     if search_id and not prefix:
         (search,) = _searches(settings, [search_id])
         title, data = search.title, drawing.evaluated(search, network, metric)
+        source = search.sources[search.column(metric)]
     elif prefix and not search_id:
         with open_store(settings, read_only=True) as store:
             place = queries.configuration_id(store, prefix)
             title, data = f"{supernet} on {place[:8]}", training_data(store, network, place, metric)
+            source = "measured"
     else:
         raise click.UsageError("choose one of --config and --search.")
     found = drawing.learning(data, kind)
-    _save(drawing.draw(found, title, normalised=normalised), path)
+    _save(drawing.draw(found, title, source=source, normalised=normalised), path)
 
 
 @plot.command(epilog="Example: latbase plot ranking SUPERNET -o ranking.png")

@@ -62,8 +62,8 @@ class Results:
         """What was searched, where."""
         return f"{self.supernet}: search {self.record.search_id[:8]}"
 
-    def column(self, name: str) -> Values:
-        """Return the values of one objective, float (n,).
+    def column(self, name: str) -> int:
+        """Return the position of the objective ``name`` in ``values`` and ``sources``.
 
         Raises:
             UnknownNameError: the search has no such objective.
@@ -73,7 +73,7 @@ class Results:
             raise UnknownNameError(
                 f"Search {self.record.search_id} has no {name!r}; it has {', '.join(names)}."
             )
-        return self.values[:, names.index(name)]
+        return names.index(name)
 
     def on_front(self) -> npt.NDArray[np.bool_]:
         """Return the feasible non-dominated evaluations, bool (n,)."""

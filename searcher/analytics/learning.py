@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from latbase.db.records import Source
 from latbase.errors import PredictorError
 from latbase.searcher.analytics import figures
 from latbase.searcher.analytics.normalising import normalised_name, scale
@@ -73,7 +74,7 @@ def evaluated(search: Results, network: "Supernet", metric: str) -> TrainingData
     Raises:
         UnknownNameError: the search has no such objective.
     """
-    values = search.column(metric)
+    values = search.values[:, search.column(metric)]
     known = np.flatnonzero(np.isfinite(values))
     configs = [search.configs[row] for row in known]
     return TrainingData(
@@ -143,15 +144,21 @@ def rankings(data: Sequence[TrainingData], kind: str = "ridge") -> list[Ranking]
     return found
 
 
-def draw(found: Learning, title: str, *, normalised: bool = False) -> "Figure":
+def draw(
+    found: Learning, title: str, *, source: str = Source.MEASURED, normalised: bool = False
+) -> "Figure":
     """Draw the error by training size, and predicted beside measured values.
 
     Args:
         found: what to draw.
         title: heading.
+        source: where the known values are from.
         normalised: show values as shares of the measured range (eq. 2).
     """
     figure, (left, right) = figures.blank(2)
+    left.set_xscale("log")
+    left.set_xticks(found.sizes, [str(size) for size in found.sizes])
+    left.minorticks_off()
     left.errorbar(
         found.sizes,
         found.mape_percent.mean(axis=0),
@@ -160,7 +167,7 @@ def draw(found: Learning, title: str, *, normalised: bool = False) -> "Figure":
         marker="o",
         capsize=3,
     )
-    left.set(xscale="log", xlabel="training sub-networks", ylabel="MAPE (%)", title=title)
+    left.set(xlabel="training sub-networks", ylabel="MAPE (%)", title=title)
     measured, predicted, name = found.measured, found.predicted, found.metric
     if normalised:
         predicted, measured = scale(predicted, measured), scale(measured, measured)
@@ -169,8 +176,8 @@ def draw(found: Learning, title: str, *, normalised: bool = False) -> "Figure":
     right.plot(ends, ends, color=figures.GREY, linewidth=1)
     right.scatter(measured, predicted, s=14, color=figures.VERMILLION)
     right.set(
-        xlabel=f"measured {name}",
-        ylabel=f"predicted {name}",
+        xlabel=f"{source} {name}",
+        ylabel=f"{name} as {found.kind} predicts it",
         title=f"{found.kind}: τ {found.score.tau:.3f}, MAPE {found.score.mape_percent:.2f} %",
     )
     return figure

@@ -78,6 +78,11 @@ def test_the_picture_shows_errors_by_size_and_every_prediction_with_its_scores(d
     assert f"τ {tau:.3f}, MAPE {mape:.2f} %" in scattered.get_title()
 
 
+def test_values_that_nobody_measured_are_not_called_measured(data):
+    _, scattered = draw(learning(data[0]), "a search", source="validated").axes
+    assert scattered.get_xlabel() == "validated latency_ms"
+
+
 def test_normalised_predictions_show_no_milliseconds(data):
     _, scattered = draw(learning(data[0]), "one thread", normalised=True).axes
     measured = np.asarray(scattered.collections[0].get_offsets())[:, 0]
