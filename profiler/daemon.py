@@ -19,6 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from latbase.db import Store, rows
+from latbase.db.clock import steady_clock
 from latbase.db.jobs import LEASE_S, Job, JobStatus
 from latbase.db.records import Configuration, Subnet
 from latbase.errors import StoreBusyError, StoreError, StoreUnreachableError
@@ -119,6 +120,7 @@ class Daemon:
         folder = content_id("store", {"target": link.target})
         self._outbox = Outbox(orders.state_dir / "outbox" / folder)
         self._workload = Workload(self._outbox)
+        self._steady_now = steady_clock()
         self._heartbeat, self._renewal = Every(HEARTBEAT_S), Every(RENEW_S)
         self._reached = False
         self._retry_s = FIRST_RETRY_S
@@ -169,7 +171,9 @@ class Daemon:
             self._introduce(self._link.store())
         store = self._link.store()
         if self._heartbeat.due():
-            store.write([dataclasses.replace(self._found.host, seen_at=datetime.now(UTC))])
+            # Forward with the wall clock, as after a suspend, but not back: that would be silence.
+            now = max(self._steady_now(), datetime.now(UTC))
+            store.write([dataclasses.replace(self._found.host, seen_at=now)])
         for delivered in self._outbox.deliver(store, self._host_id):
             self._account_for(delivered)
         if self._workload.job_ids and self._renewal.due():

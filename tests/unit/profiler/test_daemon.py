@@ -5,9 +5,11 @@ import json
 import logging
 import socket
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import time_machine
 
 from latbase import db
 from latbase.db import Store
@@ -16,10 +18,11 @@ from latbase.db.records import Configuration
 from latbase.errors import DaemonError, StoreError
 from latbase.profiler import presence
 from latbase.profiler.assignment import Assignment
-from latbase.profiler.daemon import Every, offers
+from latbase.profiler.daemon import Daemon, Every, Orders, offers
 from latbase.profiler.feasibility import possible
 from latbase.profiler.fingerprint import Fingerprint, fingerprint
 from latbase.profiler.journal import JsonLines
+from latbase.profiler.link import Link
 from latbase.profiler.notify import notify
 from latbase.profiler.outbox import Outbox
 from tests.integration.db.samples import World
@@ -209,3 +212,24 @@ def test_an_event_is_one_line_of_json():
     assert "\n" not in line
     event = json.loads(line)
     assert (event["event"], event["level"], event["reason"]) == ("job_failed", "warning", "a\nb")
+
+
+def test_a_clock_set_back_silences_no_host(
+    found: Fingerprint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("os.nice", lambda _: 0)
+    file = tmp_path / "latency.duckdb"
+    link = Link("http://as.if.served", lambda: db.connect(file))
+    here = presence.Presence(pid=1, store=link.target, since="now")
+    daemon = Daemon(link, found, Orders(state_dir=tmp_path), here)
+
+    def seen_at() -> datetime:
+        daemon._heartbeat.reset()
+        daemon.step()
+        at: datetime = link.store().query("SELECT seen_at FROM host")["seen_at"][0].as_py()
+        return at
+
+    first = seen_at()
+    with time_machine.travel(datetime.now(UTC) - timedelta(hours=1)):
+        assert seen_at() > first
+    link.drop()
