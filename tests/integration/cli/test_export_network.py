@@ -1,0 +1,191 @@
+"""A search for real, and its sub-network taken away for real."""
+
+import errno
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import click
+import pytest
+import torch
+from click.testing import CliRunner, Result
+
+from latbase import db, supernets
+from latbase.cli.exporting import new_folder
+from latbase.cli.main import main
+from latbase.errors import InvalidInputError, LatbaseError, MeasurementError
+from latbase.supernets.exporting import FORMATS, available, relative_difference
+
+NETWORK = """
+import torch
+
+class Wide:
+    parameters = {"width": (4, 8, 16)}
+    input_shape = (3, 16, 16)
+
+    def build(self, config):
+        torch.manual_seed(0)
+        return torch.nn.Sequential(
+            torch.nn.Conv2d(3, config["width"], 3), torch.nn.ReLU(), torch.nn.Flatten(),
+            torch.nn.Linear(config["width"] * 196, 10),
+        )
+
+    def evaluate(self, config):
+        return 90.0 + config["width"] / 16
+"""
+Run = Callable[..., Result]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with a supernet, and a store with a finished search of it."""
+    made = tmp_path_factory.mktemp("export")
+    (made / "wide.py").write_text(NETWORK)
+    return made
+
+
+@pytest.fixture(scope="module")
+def run(folder: Path) -> Iterator[Run]:
+    """Return the command line, on that store; locks and state are its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("latbase.profiler.locks.lock_directory", lambda: folder)
+        patch.setenv("LATBASE_STATE_DIR", str(folder / "state"))
+        patch.chdir(folder)
+
+        def run(*arguments: str) -> Result:
+            return CliRunner().invoke(main, ["--store", "latency.duckdb", *arguments])
+
+        done = run("search", "wide.py:Wide", "--evaluations", "3", "--preset", "quick")
+        assert done.exit_code == 0, done.output
+        yield run
+
+
+QUICK = ("--supernet", "wide.py:Wide", "--preset", "quick", "--tolerance", "1000")
+"""The machine may be busy: nothing here depends on its speed."""
+
+
+def test_the_fastest_within_a_share_is_written_and_measured_again(run: Run, folder: Path):
+    done = run("export-network", "latest", "--pick", "fastest-within", "100%", "-o", "net", *QUICK)
+    assert done.exit_code == 0, done.output
+    assert "measured again from the written weights" in done.output
+    record = json.loads((folder / "net" / "subnet.json").read_text())
+    assert {each["format"] for each in record["files"]} == set(available())
+    assert set(record["objectives"]) == {"top1", "latency_ms"}
+    latency = record["latency"]
+    assert latency["stored_ms"] == record["objectives"]["latency_ms"]["value"]
+    with db.connect(folder / "latency.duckdb", read_only=True) as store:
+        newest = store.query(
+            "SELECT value FROM measurement WHERE metric = 'latency_ms' AND subnet_id = ? "
+            "AND configuration_id = ? ORDER BY measured_at DESC",
+            [record["subnet_id"], record["configuration"]["configuration_id"]],
+        )["value"].to_pylist()
+    assert len(newest) == 2
+    assert newest == [latency["again_ms"], latency["stored_ms"]]
+    assert not list(folder.glob(".net*"))
+
+
+def test_what_was_written_is_loaded_by_its_directory(run: Run, folder: Path):
+    done = run(
+        "export-network", "latest", "--pick", "fastest-within", "0%", "-o", "best",
+        "--formats", "config,state_dict,torchscript", "--skip-latency", *QUICK,
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    assert "was not measured again" in done.output
+    names = {each.name for each in (folder / "best").iterdir()}
+    assert names == {"subnet.json", *(FORMATS[name].file for name in ("state_dict", "torchscript"))}
+    net = supernets.load(str(folder / "best"))
+    config = json.loads((folder / "best" / "subnet.json").read_text())["config"]
+    assert config == {"width": 16}
+    (inputs,) = net.inputs(1)
+    how, built = FORMATS["torchscript"], net.build(config)
+    script = how.read(folder / "best" / how.file, built)
+    with torch.inference_mode():
+        assert relative_difference(built(inputs), script(inputs)) < 1e-6
+
+
+def test_a_sub_network_is_written_by_its_id_alone(run: Run, folder: Path):
+    with db.connect(folder / "latency.duckdb", read_only=True) as store:
+        subnet_id = str(store.query("SELECT subnet_id FROM subnet LIMIT 1")["subnet_id"][0])
+    done = run(
+        "export-network", "--id", subnet_id, "-o", "one", "--formats", "config",
+        "--skip-latency", "--json", *QUICK,
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.output)["subnet_id"] == subnet_id
+    assert json.loads(done.output)["search_id"] is None
+
+
+def test_a_latency_that_is_not_the_stored_one_is_no_success(run: Run, folder: Path):
+    shutil.copy(folder / "latency.duckdb", folder / "slow.duckdb")
+    arguments = ["latest", "--pick", "fastest-within", "100%", "-o", "slow", "--formats", "config"]
+    # No two measurements agree to a ten-thousandth of a per cent.
+    done = run(
+        "--store", "slow.duckdb", "export-network", *arguments, *QUICK, "--tolerance", "0.0001"
+    )
+    assert isinstance(done.exception, MeasurementError)
+    assert "Nothing was written" in str(done.exception)
+    assert not (folder / "slow").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["latest", "--id", "zzz"], "must have an id that starts with 'zzz'"),
+        (["--id", "zzz"], "No subnet id starts with 'zzz'"),
+        (["latest", "--pick", "fastest-within", "1%", "--supernet", "ofa_resnet50"], "is not one"),
+        (["latest", "--pick", "fastest-within", "1%", "-o", "wide.py"], "exists already"),
+    ],
+)
+def test_what_cannot_be_exported_is_said(run: Run, arguments: list[str], message: str):
+    done = run("export-network", "-o", "never", *QUICK, *arguments)
+    assert isinstance(done.exception, LatbaseError)
+    assert message in str(done.exception)
+    assert not Path("never").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["latest"], "choose one of --pick and --id"),
+        (["--pick", "fastest-within", "1%"], "--pick needs the search"),
+        (["latest", "--pick", "fastest-within", "little"], "'little' is no share"),
+        (["--id", "a", "--formats", "config,pickle"], "there is no format pickle"),
+    ],
+)
+def test_a_wrong_command_line_is_said(run: Run, arguments: list[str], message: str):
+    done = run("export-network", "-o", "never", *arguments)
+    assert done.exit_code == 2
+    assert message in done.output
+
+
+def test_a_directory_is_replaced_only_by_force_and_when_all_is_done(tmp_path: Path):
+    target = tmp_path / "net"
+    target.mkdir()
+    (target / "old").touch()
+    with pytest.raises(InvalidInputError, match="--force"), new_folder(target, force=False):
+        pass
+    with pytest.raises(ZeroDivisionError), new_folder(target, force=True) as draft:
+        (draft / "new").write_text(str(1 // 0))
+    assert [each.name for each in target.iterdir()] == ["old"]
+    with new_folder(target, force=True) as draft:
+        (draft / "new").touch()
+    assert [each.name for each in target.iterdir()] == ["new"]
+    assert [each.name for each in tmp_path.iterdir()] == ["net"]
+
+
+def test_a_full_disk_is_one_sentence_and_leaves_nothing(tmp_path: Path):
+    with (
+        pytest.raises(click.FileError, match="No space left on device"),
+        new_folder(tmp_path / "net", force=False),
+    ):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_place_that_cannot_be_written_is_one_sentence(tmp_path: Path):
+    with (
+        pytest.raises(click.FileError, match="No such file or directory"),
+        new_folder(tmp_path / "missing" / "net", force=False),
+    ):
+        pass
