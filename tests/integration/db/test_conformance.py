@@ -3,12 +3,20 @@
 import math
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from latbase.db import Store, queries, rows
+from latbase.db import Store, connect, queries, rows
+from latbase.db.jobs import MAX_LEASE_S, JobRequest, JobStatus, new_id
 from latbase.db.records import Evaluation, Measurement, SearchStatus, Subnet
-from latbase.errors import InvalidInputError, QueryRefusedError, QueryTimeoutError
+from latbase.errors import (
+    InvalidInputError,
+    QueryRefusedError,
+    QueryTimeoutError,
+    StoreError,
+    UnknownNameError,
+)
 from tests.integration.db.samples import NOON, World
 
 WORLD = World()
@@ -258,3 +266,66 @@ def test_genotypes_come_back_as_small_integers(store: Store) -> None:
     table = store.query("FROM subnet")
     assert str(table.schema.field("genotype").type.value_type) == "int8"
     assert rows.read(Subnet, table) == [WORLD.subnet(205)]
+
+
+def test_a_backup_is_a_store_and_overwrites_nothing(store: Store, tmp_path: Path) -> None:
+    store.write([*WORLD.base(), WORLD.measurement()])
+    if store.description == ":memory:":
+        with pytest.raises(StoreError, match="has no file"):
+            store.backup(tmp_path / "backup.duckdb")
+        return
+    store.backup(tmp_path / "backup.duckdb")
+    with connect(tmp_path / "backup.duckdb", read_only=True) as back:
+        assert back.query("FROM measurement").equals(store.query("FROM measurement"))
+        assert latency(back) == latency(store)
+    with pytest.raises(InvalidInputError, match="exists already"):
+        store.backup(tmp_path / "backup.duckdb")
+
+
+class TestJobs:
+    """The queue of any store; what depends on time is in ``test_jobs``."""
+
+    HERE = (WORLD.configuration.configuration_id,)
+
+    def request(self, number: int) -> JobRequest:
+        return JobRequest(
+            job_id=new_id(),
+            subnet_id=WORLD.subnet(number).subnet_id,
+            configuration_id=self.HERE[0],
+            priority=-number,
+        )
+
+    def test_a_job_is_queued_claimed_kept_and_ended_once(self, store: Store) -> None:
+        store.write(WORLD.base(4))
+        requests = [self.request(number) for number in range(4)]
+        done, failing, dropped, waiting = (request.job_id for request in requests)
+        assert store.jobs.enqueue(requests) == 4
+        assert store.jobs.enqueue(requests[:2]) == 0
+        assert store.jobs.claim("a", ["another"]) == []
+        held = store.jobs.claim("a", self.HERE, limit=3)
+        assert {job.job_id for job in held} == {done, failing, dropped}
+        assert all(job.status is JobStatus.CLAIMED and job.attempts == 1 for job in held)
+        assert store.jobs.cancel([dropped]) == 1
+        assert set(store.jobs.heartbeat("a", [done, failing, dropped])) == {done, failing}
+        assert store.jobs.heartbeat("b", [done]) == []
+        store.jobs.finish("a", [done])
+        store.jobs.finish("a", [done])
+        assert store.jobs.fail("a", done, "late") is JobStatus.FINISHED
+        assert store.jobs.fail("a", failing, "no memory") is JobStatus.QUEUED
+        found = store.query("SELECT job_id::VARCHAR AS id, status, error FROM job").to_pylist()
+        assert {row["id"]: (row["status"], row["error"]) for row in found} == {
+            done: ("finished", None),
+            failing: ("queued", "no memory"),
+            dropped: ("cancelled", None),
+            waiting: ("queued", None),
+        }
+
+    def test_what_cannot_be_is_refused(self, store: Store) -> None:
+        store.write(WORLD.base(1))
+        with pytest.raises(InvalidInputError, match="subnet"):
+            store.jobs.enqueue([self.request(0), self.request(1)])
+        assert count(store, "job") == 0
+        with pytest.raises(UnknownNameError, match="There is no job"):
+            store.jobs.fail("a", new_id(), "why")
+        with pytest.raises(InvalidInputError, match="lease"):
+            store.jobs.claim("a", self.HERE, lease_s=MAX_LEASE_S + 1)
