@@ -76,6 +76,11 @@ class Percent(click.ParamType[float]):
 )
 @click.option("--supernet", help="What its supernet loads by, where that is not its name.")
 @click.option(
+    "--weights",
+    metavar="FILE|URL|pretrained",
+    help="Trained weights of the supernet; pretrained downloads what its authors publish.",
+)
+@click.option(
     "--formats",
     type=FormatList(),
     help=f"Of {', '.join(FORMATS)}; the first two are always written. [default: all whose "
@@ -112,6 +117,7 @@ def export_network(
     subnet: str | None,
     folder: Path,
     supernet: str | None,
+    weights: str | None,
     formats: tuple[str, ...] | None,
     prefix: str | None,
     preset: str,
@@ -151,6 +157,8 @@ def export_network(
             supernet or queries.supernet_name(store, parcel.subnet.supernet_id),
             Measuring(device=wanted.device if wanted else "cpu", preset=preset),
         )
+        if weights is not None:
+            here = here.with_weights(weights)
         record = exporting.write(
             here,
             parcel,

@@ -183,8 +183,8 @@ def new_folder(folder: Path, *, force: bool) -> Iterator[Path]:
                 folder.rename(old)
             draft.rename(folder)
     except OSError as error:
-        path = error.filename or folder
-        raise click.FileError(str(path), hint=error.strerror or str(error)) from error
+        where = f" ({error.filename})" if error.filename else ""
+        raise click.FileError(str(folder), hint=f"{error.strerror or error}{where}") from error
 
 
 def _check(

@@ -1,7 +1,7 @@
 """This host at work on one supernet and one store: what profile, search and quickstart share."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +12,7 @@ from latbase.cli.arguments import Measuring
 from latbase.cli.output import note
 from latbase.db.records import Configuration
 from latbase.settings import Settings
+from latbase.supernets import weights
 
 if TYPE_CHECKING:
     from latbase.db import Store
@@ -43,6 +44,16 @@ class Here:
             measuring=measuring,
             fingerprint=profiler.fingerprint(settings.state_dir),
         )
+
+    def with_weights(self, name: str) -> "Here":
+        """Return the same with trained weights: of a file, an address or ``pretrained``.
+
+        Raises:
+            InvalidInputError: there are no such weights, or the supernet takes none.
+        """
+        kept = self.settings.state_dir / "weights"
+        located = weights.located(name, kept, self.network.published)
+        return replace(self, network=self.network.with_weights(located))
 
     def configuration(self, threads: int, batch_size: int) -> Configuration:
         """Return the configuration of this host that the user's options describe.

@@ -15,7 +15,6 @@ from latbase.searcher.experience import Experience
 from latbase.searcher.knowledge import Genotypes
 from latbase.searcher.remote import Remote
 from latbase.searcher.validation import appraised
-from latbase.supernets.weights import located
 
 if TYPE_CHECKING:
     from latbase.db.records import Configuration
@@ -43,8 +42,7 @@ class ImageOptions:
 
         network = here.network
         if self.weights is not None:
-            kept = here.settings.state_dir / "weights"
-            network = network.with_weights(located(self.weights, kept, network.published))
+            network = here.with_weights(self.weights).network
         elif network.published is not None:
             raise click.UsageError(
                 f"{network.name} has no trained weights; give some: --weights FILE, or pretrained."
