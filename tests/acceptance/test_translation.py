@@ -1,15 +1,15 @@
 """The translation example: its files, its trained sub-networks, a search with validated BLEU."""
 
 import runpy
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
 from latbase import supernets
+from tests.acceptance.test_documents import ROOT, check_script, commands
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "translation"
+EXAMPLE = ROOT / "examples" / "translation"
 SUPERNET = f"{EXAMPLE / 'supernet.py'}:Numbers"
 
 
@@ -45,11 +45,14 @@ def test_trained_sub_networks_translate_and_differ():
 
 
 @pytest.mark.slow
-def test_a_search_validates_bleu_and_measures_latency(latbase):
-    objectives = ("--objective", "bleu", "--objective", "latency_ms")
-    members = latbase.json(
-        "search", SUPERNET, *objectives, "--evaluations", "5", "--preset", "quick"
-    )
+def test_the_page_searches_with_validated_bleu_and_measured_latency(latbase, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    check, search, *scripts = commands("docs/translation.md")
+    for command in scripts:
+        check_script(command.words)
+    assert check.shown in latbase.run(*check.words[1:]).stdout
+    fewer = (word.replace("100", "5") for word in search.words[1:])
+    members = latbase.json(*fewer)
     validated = {
         row["subnet_id"]: row["value"]
         for row in latbase.query("SELECT subnet_id, value FROM validation WHERE metric = 'bleu'")
