@@ -2,9 +2,9 @@
 
 python bench/hosts.py --postgres postgresql://user@host/database [--hosts 500] [--idle 0]
 
-The database must be empty. Hosts are moments in a timetable: 64 connections send what each daemon
-would, when it would. A request that comes late because all connections wait counts as slow, from
-the moment it was due.
+The database must be empty. Hosts are moments in a timetable: 64 connections take the steps each
+daemon would, of one to four requests, when it would. A step that comes late because all connections
+wait counts as slow, from the moment it was due.
 """
 
 import argparse
@@ -189,8 +189,8 @@ def main() -> None:
         with services(options.postgres) as urls:
             taken, failed, seconds = send(moments, hosts, urls)
     rate = len(moments) / options.seconds
-    print(f"{options.hosts} hosts, {options.idle} of them idle: {rate:,.0f} requests due a second,")
-    print(f"{len(moments) / seconds:,.0f} answered, on {os.cpu_count()} CPUs (load {load:.1f})")
+    print(f"{options.hosts} hosts, {options.idle} of them idle: {rate:,.0f} steps due a second,")
+    print(f"{len(moments) / seconds:,.0f} done, on {os.cpu_count()} CPUs (load {load:.1f})")
     print(f"{'':10} {'sent':>8} {'failed':>8} {'median ms':>10} {'95 % ms':>10}")
     for kind, each in taken.items():
         middle, most = statistics.median(each), sorted(each)[len(each) * 95 // 100]
