@@ -123,6 +123,27 @@ def w10() -> OfaMobileNetV3:
     return OfaMobileNetV3("ofa_mbv3_d234_e346_k357_w1.0", 1.0, "ofa_mbv3_w10_top1.json")
 
 
+def compound() -> OfaMobileNetV3:
+    """Return CompOFA's 243 sub-networks of width 1.0."""
+    return _compound("compofa_mbv3_w1.0")
+
+
+def compound_k357() -> OfaMobileNetV3:
+    """Return CompOFA's sub-networks of width 1.0 with elastic kernels."""
+    return _compound("compofa_mbv3_k357_w1.0", elastic_kernels=True)
+
+
+def _compound(name: str, *, elastic_kernels: bool = False) -> OfaMobileNetV3:
+    """Return a supernet of its own, so that its searches are not taken for those of OFA's.
+
+    Weights and predicted top-1 are OFA's, of which its sub-networks are a part.
+    """
+    net = OfaMobileNetV3(name, 1.0, "ofa_mbv3_w10_top1.json")
+    net.space = net.compound_space(elastic_kernels=elastic_kernels)
+    net.published = w10().published
+    return net
+
+
 def w12() -> OfaMobileNetV3:
     """Return the space at width 1.2."""
     return OfaMobileNetV3("ofa_mbv3_d234_e346_k357_w1.2", 1.2)

@@ -138,6 +138,23 @@ def test_compofa_couples_expansion_to_depth(
 
 
 @pytest.mark.parametrize(
+    ("name", "size"),
+    [("compofa_mbv3_w1.0", 3**5), ("compofa_mbv3_k357_w1.0", (9 + 27 + 81) ** 5)],
+)
+def test_compofa_is_a_supernet_whose_sub_networks_are_ofas(
+    mobilenet: OfaMobileNetV3, name: str, size: int
+) -> None:
+    from latbase.supernets import load
+
+    part = load(name)
+    assert (part.name, part.space.size, part.published) == (name, size, mobilenet.published)
+    g = part.space.sample(20, seed=0)
+    assert part.space.to_configs(g) == mobilenet.space.to_configs(g)
+    np.testing.assert_array_equal(part.costs(g), mobilenet.costs(g))
+    np.testing.assert_allclose(part.predicted_top1(g), mobilenet.predicted_top1(g))
+
+
+@pytest.mark.parametrize(
     ("wrong", "sentence"),
     [
         (np.full((1, 45), -1, np.int8), "has -1 for"),
