@@ -99,6 +99,9 @@ def test_what_cannot_be_used_is_said_before_anything_is_made(
     url = postgres.new_database()
     with pytest.raises(StoreError, match=r"Nothing was written\. Make the bucket"):
         PostgresStore(url, "s3://missing/lake", move_s=None)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    with pytest.raises(StoreError, match=r"of http://127\.0\.0\.1:1 cannot be used"):
+        PostgresStore(url, "s3://missing/lake", move_s=None)
     monkeypatch.setenv("AWS_ENDPOINT_URL", "nowhere")
     with pytest.raises(InvalidInputError, match="AWS_ENDPOINT_URL is 'nowhere'"):
         PostgresStore(url, "s3://missing/lake", move_s=None)
