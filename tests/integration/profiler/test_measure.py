@@ -137,6 +137,26 @@ def test_modes(bench: Bench, fields: dict[str, Any]):
     assert result.measurements[0].value > 0
 
 
+@pytest.mark.gpu
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"precision": "fp16", "memory_format": "channels_last"},
+        {"precision": "bf16"},
+        {"engine": "torchscript"},
+        {"engine": "cudagraph"},
+    ],
+)
+def test_modes_of_a_gpu(bench: Bench, fields: dict[str, Any]):
+    if not possible(bench.configuration(device="cuda", **fields), bench.fingerprint):
+        pytest.skip(f"this host cannot measure on a GPU with {fields}")
+    (result,) = measured(list(bench.measure(bench.subnet(), device="cuda", **fields)))
+    found = {each.metric: each for each in result.measurements}
+    assert 0 < found["gpu_time_ms"].value < 1.1 * found["latency_ms"].value
+    assert found["latency_ms"].conditions["gpu"]
+
+
 def test_a_runtime_refuses_what_it_does_not_do(bench: Bench):
     with pytest.raises(InvalidInputError, match="in fp32 with memory format contiguous"):
         next(bench.measure(bench.subnet(), engine="onnxruntime", memory_format="channels_last"))
