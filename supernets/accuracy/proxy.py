@@ -52,7 +52,10 @@ class Naswot:
 
 
 def naswot(network: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> float:
-    """Return the log-determinant of how many units each two of the inputs switch alike.
+    """Return log |det K|, where K[i, j] = N - H(c_i, c_j).
+
+    N is the number of rectified units, c_i the pattern of those that input i switches on, and H the
+    Hamming distance: K counts the units that two inputs switch alike.
 
     Raises:
         SupernetError: the network has no rectifier to compare.
