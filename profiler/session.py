@@ -202,6 +202,8 @@ class Session:
             else:
                 self._ledger.add(row)
         self._ledger.refit()
+        if not self._ledger.blocks(REFERENCE):
+            return {}  # killed before the first visit to the reference: nothing to scale by yet
         rules_met = {key: self._rule(key) for key in self._subnets if self._ledger.blocks(key)}
         return {key: rule for key, rule in rules_met.items() if rule is not None}
 

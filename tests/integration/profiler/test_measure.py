@@ -214,6 +214,18 @@ def test_kill_minus_nine_loses_at_most_the_visit_in_flight(bench: Bench):
     assert sum(len(r.measurements[0].samples) for r in results) >= 2 * kept
 
 
+def test_a_session_killed_before_it_came_to_the_reference_continues(bench: Bench):
+    subnets = bench.subnets(4)
+    session = bench.measure(*subnets)
+    next(session)
+    session.close()
+    (spool,) = (bench.state_dir / "spool").iterdir()
+    lines = spool.read_text().splitlines(keepends=True)
+    spool.write_text("".join(line for line in lines if '"reference"' not in line))
+    assert spool.read_text()
+    assert len(measured(list(bench.measure(*subnets)))) == len(subnets)
+
+
 def test_two_sessions_take_turns(bench: Bench):
     first, second = bench.measure(*bench.subnets(4)), bench.measure(bench.subnet(), batch_size=2)
     next(first)
