@@ -36,9 +36,9 @@ RANDOM = 100
 OBJECTIVES = (Objective("top1", maximize=True), Objective("latency_ms"))
 
 POPULATION = 10
-CLUSTER, DENSE, KEPT = 15, 3, 0.05
-"""PopDB's smallest cluster, neighbours of a dense point, least share of a value: for histories of
-40, where the defaults are for hundreds."""
+CLUSTER, DENSE = 15, 3
+"""PopDB's smallest cluster and neighbours of a dense point, for histories of 40 sub-networks: the
+defaults are for hundreds."""
 
 Values = npt.NDArray[np.float64]
 Runs = dict[tuple[int, str], list[Values]]
@@ -111,7 +111,6 @@ def searches(store: db.Store, seeds: int, evaluations: int) -> Runs:
             first.evaluations[0],
             min_cluster_size=CLUSTER,
             min_samples=DENSE,
-            threshold=KEPT,
         )
         print(f"# PopDB keeps {reduced.space.size:.3g} of {space.size:.3g}", flush=True)
         run(2, "PopDB", space=reduced.space)
