@@ -46,8 +46,8 @@ class Lake:
         self._database = database
         self._lock = threading.Lock()
         with database.only_one():
-            self._data, new = _data_path(database, data)
-            self._connection = self._open(new=new)
+            self._data = _data_path(database, data)
+            self._connection = self._open()
 
     @contextmanager
     def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -127,16 +127,16 @@ class Lake:
     def _reopen(self, used: duckdb.DuckDBPyConnection) -> None:
         with self._lock:
             if self._connection is used:
-                self._connection = self._open(new=False)
+                self._connection = self._open()
 
-    def _open(self, *, new: bool) -> duckdb.DuckDBPyConnection:
+    def _open(self) -> duckdb.DuckDBPyConnection:
         connection = duckdb.connect()
         try:
             for name in EXTENSIONS:
                 _load(connection, name)
             if object_storage.is_address(self._data):
                 _load(connection, object_storage.EXTENSION)
-                object_storage.open_storage(connection, self._data, new=new)
+                object_storage.open_storage(connection, self._data, new=False)
             self._attach(connection)
             self._define(connection)
             connection.execute("SET allowed_directories = [?]", [self._data])
@@ -198,15 +198,37 @@ def _make_table(connection: duckdb.DuckDBPyConnection, columns: list[tuple[str, 
         connection.execute(f"CALL lake.set_option('{option}', '{value}')")
 
 
-def _data_path(database: Database, data: str | Path | None) -> tuple[str, bool]:
-    """Return where the lake's files are, and whether there is no lake yet."""
+def check_place(description: str, data: str | Path | None) -> None:
+    """Return if ``data`` can take a new lake; its directory is made, a file put into its bucket.
+
+    Raises:
+        InvalidInputError: it is None, or no place for one.
+        StoreError: its storage cannot be used.
+    """
+    if data is None:
+        raise _no_lake(description)
+    place = _located(str(data))
+    if not object_storage.is_address(place):
+        _make_directory(Path(place))
+        return
+    with duckdb.connect() as connection:
+        _load(connection, object_storage.EXTENSION)
+        object_storage.open_storage(connection, place, new=True)
+
+
+def _no_lake(description: str) -> InvalidInputError:
+    return InvalidInputError(
+        f"{description} has no lake yet; name a directory for its measurements with --data, one "
+        "that every service reaches under the same path, or s3://bucket/prefix."
+    )
+
+
+def _data_path(database: Database, data: str | Path | None) -> str:
+    """Return where the lake's files are, or are to be."""
     kept = database.lake_path()
     wanted = None if data is None else _located(str(data))
     if kept is None and wanted is None:
-        raise InvalidInputError(
-            f"{database.description} has no lake yet; name a directory for its measurements with "
-            "--data, one that every service reaches under the same path, or s3://bucket/prefix."
-        )
+        raise _no_lake(database.description)
     if kept and wanted and kept != wanted:
         raise InvalidInputError(
             f"The measurements of {database.description} are in {kept}, not in {wanted}; leave "
@@ -216,7 +238,7 @@ def _data_path(database: Database, data: str | Path | None) -> tuple[str, bool]:
     assert path is not None
     if not object_storage.is_address(path):
         _make_directory(Path(path))
-    return path, kept is None
+    return path
 
 
 def _located(data: str) -> str:

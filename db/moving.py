@@ -11,6 +11,7 @@ from functools import reduce
 from operator import xor
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from latbase.db import transfer
 from latbase.db.jobs import JobRequest
@@ -51,9 +52,11 @@ def move(source: Store, target: Store) -> Iterator[Moved]:
     waiting = source.query(f"SELECT {_JOB} FROM job WHERE {_WAITS} ORDER BY job_id")
     for table in TABLES:
         count, checksum = 0, 0
-        for page in transfer.pages(source, table):
-            checksum ^= _move_page(source, target, table, page)
-            count += page.num_rows
+        for found in transfer.pages(source, table):
+            page = _complete(target, table, found)
+            if page.num_rows:
+                checksum ^= _move_page(source, target, table, page)
+                count += page.num_rows
         yield Moved(table=table.name, rows=count, checksum=checksum)
     yield _move_jobs(source, target, waiting)
 
@@ -105,6 +108,20 @@ def _move_jobs(source: Store, target: Store, waiting: pa.Table) -> Moved:
 _WAITS = "status IN ('queued', 'claimed')"
 _JOB_COMPARED = "job_id, subnet_id, configuration_id, search_id, priority, max_attempts"
 _JOB = _JOB_COMPARED.replace("job_id", "job_id::VARCHAR AS job_id")
+
+
+def _complete(target: Store, table: Table, page: pa.Table) -> pa.Table:
+    """Leave out rows about what came to the source after its own table had moved."""
+    for name in table.references:
+        column = page[f"{name}_id"]
+        known = target.query(
+            f"SELECT {name}_id AS id FROM {name} "
+            f"WHERE {name}_id IN (SELECT unnest($ids::VARCHAR[]))",
+            {"ids": column.unique().drop_null().to_pylist()},
+        )["id"]
+        there = pc.is_in(column, value_set=known.cast(column.type))
+        page = page.filter(pc.or_(there, pc.is_null(column)))
+    return page
 
 
 def _move_page(source: Store, target: Store, table: Table, page: pa.Table) -> int:

@@ -1,7 +1,7 @@
 """A PostgreSQL database that keeps a store: connections, transactions, its schema."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.resources import files
 
@@ -40,6 +40,8 @@ class Database:
 
     Args:
         url: ``postgresql://user:password@host:port/database``.
+        before_making: called with the description where there are no tables yet, before they are
+            made; what it raises leaves the database as it was.
 
     Raises:
         StoreUnreachableError: the database does not answer, or lets nobody in.
@@ -47,11 +49,13 @@ class Database:
         StoreVersionError: it was written by a newer latbase.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, before_making: Callable[[str], None] | None = None) -> None:
         self.url = url
         self.description = _described(url)
         try:
             with psycopg.connect(url, row_factory=dict_row) as connection:
+                if before_making and _is_empty(connection):
+                    before_making(self.description)
                 _bring_up_to_date(connection, self.description)
         except psycopg.OperationalError as error:
             raise StoreUnreachableError(
@@ -144,11 +148,12 @@ def _described(url: str) -> str:
     """Return the address without its secrets, for messages."""
     try:
         parts = conninfo_to_dict(url)
-    except psycopg.ProgrammingError as error:
-        raise InvalidInputError(
-            f"That is no address of a PostgreSQL database: {error}. It looks like "
-            "postgresql://user:password@host:5432/database."
-        ) from error
+    except psycopg.ProgrammingError:
+        raise InvalidInputError(  # what psycopg says would quote the password
+            "That is no address of a PostgreSQL database. It looks like "
+            "postgresql://user:password@host:5432/database; %, / and @ in a password are written "
+            "%25, %2F and %40."
+        ) from None
     host, port = parts.get("host", "localhost"), parts.get("port", 5432)
     return f"postgresql://{host}:{port}/{parts.get('dbname', '')}"
 
@@ -159,6 +164,11 @@ def _migrations() -> list[tuple[int, str]]:
         for entry in (files("latbase.db") / "postgres_migrations").iterdir()
         if entry.name.endswith(".sql")
     )
+
+
+def _is_empty(connection: Connection) -> bool:
+    found = connection.execute("SELECT to_regnamespace(%s) AS schema", [SCHEMA])
+    return _one(found)["schema"] is None
 
 
 def _bring_up_to_date(connection: Connection, description: str) -> None:

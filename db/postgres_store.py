@@ -4,6 +4,7 @@ import logging
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -14,7 +15,7 @@ import pyarrow as pa
 from latbase.db import copying, postgres_writing, rows, streaming, writing
 from latbase.db.combining import Combiner
 from latbase.db.duckdb_store import DuckDbStore
-from latbase.db.ducklake import Lake, check_extensions
+from latbase.db.ducklake import Lake, check_extensions, check_place
 from latbase.db.postgres import Database
 from latbase.db.postgres_jobs import PostgresJobs
 from latbase.db.postgres_tokens import PostgresTokens
@@ -59,7 +60,7 @@ class PostgresStore:
     ) -> None:
         self.read_only = read_only
         check_extensions()
-        self._database = Database(url)
+        self._database = Database(url, partial(check_place, data=None if read_only else data))
         try:
             self._lake = Lake(self._database, data)
         except BaseException:

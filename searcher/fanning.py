@@ -3,8 +3,8 @@
 import importlib
 import logging
 import runpy
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, Future, as_completed
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import BrokenExecutor, Executor, Future, as_completed
 from functools import cache
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -42,11 +42,9 @@ class Fan:
         """
         left, reason = dict(enumerate(configs)), ""
         for _ in range(ATTEMPTS):
-            futures = {
-                self._executor.submit(appraise, self._supernet, objective, config): position
-                for position, config in left.items()
-            }
+            futures: dict[Future[float], int] = {}
             try:
+                reason = self._submit(objective, left, futures)
                 for future in as_completed(futures):
                     value, loss = _outcome(future)
                     if value is None:
@@ -67,6 +65,19 @@ class Fan:
             f"appraised, last with {reason}. What is known is stored; look at the workers, then "
             "run the same command again."
         )
+
+    def _submit(
+        self, objective: str, left: "Mapping[int, Config]", futures: dict[Future[float], int]
+    ) -> str:
+        """Hand in what is left; what an executor that breaks meanwhile refuses stays left."""
+        try:
+            for position, config in left.items():
+                futures[self._executor.submit(appraise, self._supernet, objective, config)] = (
+                    position
+                )
+        except BrokenExecutor as error:
+            return f"{type(error).__name__}: {error}"
+        return ""
 
     def __enter__(self) -> Self:
         return self
@@ -116,14 +127,19 @@ def executor_maker(name: str) -> Callable[[], Executor]:
             if module.endswith(".py")
             else getattr(importlib.import_module(module), attribute)
         )
-    except (ImportError, AttributeError, KeyError, OSError, ValueError) as error:
+    except Exception as error:  # a user's file may fail in any way
         raise UnknownNameError(
             f"There is no executor {name} ({error}); name a callable that gives one, such as "
             "concurrent.futures:ProcessPoolExecutor or path/to/cluster.py:executor."
         ) from error
 
     def make() -> Executor:
-        executor = found()
+        try:
+            executor = found()
+        except Exception as error:
+            raise InvalidInputError(
+                f"{name} failed ({type(error).__name__}: {error}); repair it, or start the cluster."
+            ) from error
         if not isinstance(executor, Executor):
             raise InvalidInputError(
                 f"{name} gave a {type(executor).__name__}; expected a concurrent.futures.Executor, "

@@ -132,6 +132,17 @@ def test_bearers_stay_what_they_were(
         assert back.tokens.kept() == source.tokens.kept()
 
 
+def test_what_comes_in_between_waits_for_the_next_move(source: DuckDbStore, tmp_path: Path) -> None:
+    """A sub-network, and its measurement, of a daemon that goes on while the tables move."""
+    with DuckDbStore(tmp_path / "new.duckdb") as target:
+        for moved in moving.move(source, target):
+            if moved.table == "subnet":
+                source.write([WORLD.subnet(99), WORLD.measurement(99)])
+        assert counts(target) == counts(source) | {"subnet": 50, "measurement": 50}
+        list(moving.move(source, target))
+        assert counts(target) == counts(source)
+
+
 def test_a_row_that_differs_is_said(source: DuckDbStore, postgres_store: PostgresStore) -> None:
     """Its content decides a sub-network's id, so that is damage, and is not overwritten."""
     damaged = replace(WORLD.subnet(0), genotype=(9, 9))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+import psycopg
 import pytest
 
 from latbase.db import object_storage, upkeep
@@ -110,6 +111,9 @@ def test_what_cannot_be_used_is_said_before_anything_is_made(
         PostgresStore(url, "s3://missing/lake", move_s=None)
     with pytest.raises(InvalidInputError, match="gs://bucket is neither a directory nor s3://"):
         PostgresStore(url, "gs://bucket", move_s=None)
+    with psycopg.connect(url) as connection:
+        made = connection.execute("SELECT to_regnamespace('latbase')::VARCHAR").fetchall()
+    assert made == [(None,)]
     for name, value in (KEYS | {"AWS_ENDPOINT_URL": storage.url}).items():
         monkeypatch.setenv(name, value)
     with PostgresStore(url, storage.make("made-now"), move_s=None) as store:

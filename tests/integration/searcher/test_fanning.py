@@ -13,6 +13,7 @@ from concurrent.futures import (
 )
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -88,6 +89,26 @@ def stored(store: Store) -> int:
     return int(store.query("SELECT count(*) AS n FROM validation")["n"][0].as_py())
 
 
+class BreaksOnce(ThreadPoolExecutor):
+    """Loses its workers while work is handed in, the first time one of its kind is used."""
+
+    broken = False
+
+    def submit(self, *given: Any, **named: Any) -> Future[Any]:
+        if self._work_queue.qsize() >= 3 and not BreaksOnce.broken:
+            BreaksOnce.broken = True
+            raise BrokenExecutor("a worker died")
+        return super().submit(*given, **named)
+
+
+def test_an_executor_that_breaks_while_work_is_handed_in_is_replaced(own: str) -> None:
+    """A simulated break: a real one at that moment cannot be timed."""
+    genotypes, _, expected = everything(own)
+    with top1(own, lambda: BreaksOnce(1)) as (source, _):
+        assert np.array_equal(source.values(genotypes), expected)
+    assert BreaksOnce.broken
+
+
 def test_a_lost_worker_is_replaced_and_values_are_stored_once(own: str) -> None:
     genotypes, _, expected = everything(own)
     Path(own).with_name("death").write_text("once")
@@ -156,6 +177,14 @@ class TestNames:
     def test_what_is_not_there_is_said(self, name: str) -> None:
         with pytest.raises(UnknownNameError, match="There is no executor"):
             executor_maker(name)
+
+    def test_a_file_that_fails_is_said(self, tmp_path: Path) -> None:
+        (tmp_path / "syntax.py").write_text("def executor(:")
+        with pytest.raises(UnknownNameError, match="There is no executor"):
+            executor_maker(f"{tmp_path}/syntax.py:executor")
+        (tmp_path / "fails.py").write_text("def executor():\n    raise OSError('no cluster')")
+        with pytest.raises(InvalidInputError, match=r"failed \(OSError: no cluster\)"):
+            executor_maker(f"{tmp_path}/fails.py:executor")()
 
     def test_what_is_no_executor_is_said(self) -> None:
         with pytest.raises(InvalidInputError, match="gave a dict"):
