@@ -59,13 +59,13 @@ class Database:
                 _bring_up_to_date(connection, self.description)
         except psycopg.OperationalError as error:
             raise StoreUnreachableError(
-                f"{self.description} does not answer: {error}. Start PostgreSQL, or correct the "
-                "address."
+                f"{self.description} does not answer: {_reason(error)}. Start PostgreSQL, or "
+                "correct the address."
             ) from error
         except psycopg.Error as error:
             raise StoreError(
-                f"{self.description} cannot be used: {error}. The user must be allowed to create "
-                "schemas in that database."
+                f"{self.description} cannot be used: {_reason(error)}. The user must be allowed to "
+                "create schemas in that database."
             ) from error
         self._pool: ConnectionPool[Connection] = ConnectionPool(
             url,
@@ -142,6 +142,12 @@ def _one(cursor: psycopg.Cursor[dict[str, object]]) -> dict[str, object]:
     row = cursor.fetchone()
     assert row is not None
     return row
+
+
+def _reason(error: psycopg.Error) -> str:
+    """Return what went wrong on one line, without the question that libpq adds."""
+    lines = (line.strip() for line in str(error).splitlines())
+    return " ".join(line for line in lines if not line.endswith("?")).rstrip(".")
 
 
 def _described(url: str) -> str:
