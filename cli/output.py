@@ -145,6 +145,8 @@ def _cell(value: object) -> str:
         return "yes" if value else "no"
     if isinstance(value, float):
         return f"{value:.4g}" if abs(value) < 1e6 else f"{value:.6g}"  # noqa: PLR2004
+    if isinstance(value, dict):
+        value = [f"{name}: {_cell(item)}" for name, item in value.items()]
     if isinstance(value, list | tuple):
         return "[" + ", ".join(_cell(item) for item in value) + "]"
     if hasattr(value, "strftime"):

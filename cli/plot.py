@@ -1,6 +1,6 @@
 """The plot commands: figures of searches, fronts, hypervolume, predictors and parameters."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from latbase.searcher import PopDB
+    from latbase.searcher.analytics.parameters import Share
     from latbase.searcher.knowledge import Genotypes
     from latbase.searcher.results import Results
     from latbase.supernets import SearchSpace
@@ -44,6 +45,12 @@ def _normalised(command: Callable[..., None]) -> Callable[..., None]:
     )(command)
 
 
+def _json(command: Callable[..., None]) -> Callable[..., None]:
+    return click.option(
+        "--json", "as_json", is_flag=True, help="Write the numbers behind it as JSON."
+    )(command)
+
+
 @click.group(epilog="Example: latbase plot progression latest -o progression.png")
 def plot() -> None:
     """Draw figures of what searches found and what predictors know."""
@@ -68,7 +75,7 @@ def progression(settings: Settings, search_id: str, path: Path, normalised: bool
 @_figure_file
 @_normalised
 @click.option("--enqueue", is_flag=True, help="Ask daemons to measure what a cost still lacks.")
-@click.option("--json", "as_json", is_flag=True, help="Write the costs as JSON.")
+@_json
 @click.pass_obj
 def fronts(
     settings: Settings,
@@ -95,11 +102,7 @@ def fronts(
             queued = drawing.enqueue(store, supernets.load(found[0].supernet), found)
             note(f"{queued} measurements queued; draw again when latbase jobs shows them finished.")
         _save(drawing.draw(store, found, normalised=normalised), path)
-    rows = [asdict(cost) for cost in costs]
-    if as_json:
-        json_out(rows)
-        return
-    show_rows(list(rows[0]), [list(row.values()) for row in rows], "A front used elsewhere")
+    _say([asdict(cost) for cost in costs], as_json, "A front used elsewhere")
     if not enqueue and any(cost.lost_percent is None for cost in costs):
         note(
             "A cost is known once every member of a front is measured there; --enqueue asks for it."
@@ -109,12 +112,15 @@ def fronts(
 @plot.command(epilog="Example: latbase plot hypervolume 3f2a 91bc 77d0 -o hypervolume.png")
 @click.argument("search_ids", metavar="SEARCH...", nargs=-1, required=True)
 @_figure_file
+@_json
 @click.pass_obj
-def hypervolume(settings: Settings, search_ids: tuple[str, ...], path: Path) -> None:
+def hypervolume(settings: Settings, search_ids: tuple[str, ...], path: Path, as_json: bool) -> None:
     """Draw hypervolume against evaluations; searches that differ in the seed make one band."""
     from latbase.searcher.analytics import hypervolume as drawing
 
-    _save(drawing.draw(drawing.growths(_searches(settings, search_ids))), path)
+    found = drawing.growths(_searches(settings, search_ids))
+    _save(drawing.draw(found), path)
+    _say([asdict(standing) for growth in found for standing in growth.standings()], as_json)
 
 
 @plot.command(epilog="Example: latbase plot predictor SUPERNET --config 1a2b -o predictor.png")
@@ -127,6 +133,7 @@ def hypervolume(settings: Settings, search_ids: tuple[str, ...], path: Path) -> 
 @click.option("--kind", default="ridge", show_default=True, help="ridge, gp, … or auto.")
 @_figure_file
 @_normalised
+@_json
 @click.pass_obj
 def predictor(
     settings: Settings,
@@ -137,6 +144,7 @@ def predictor(
     kind: str,
     path: Path,
     normalised: bool,
+    as_json: bool,
 ) -> None:
     """Draw a predictor's error by training size, and its predictions beside measured values."""
     from latbase import supernets
@@ -158,6 +166,7 @@ def predictor(
         raise click.UsageError("choose one of --config and --search.")
     found = drawing.learning(data, kind)
     _save(drawing.draw(found, title, source=source, normalised=normalised), path)
+    _say([asdict(lesson) for lesson in found.lessons()], as_json)
 
 
 @plot.command(epilog="Example: latbase plot ranking SUPERNET -o ranking.png")
@@ -165,7 +174,7 @@ def predictor(
 @click.option("--metric", default="latency_ms", show_default=True)
 @click.option("--kind", default="ridge", show_default=True, help="ridge, gp, … or auto.")
 @_figure_file
-@click.option("--json", "as_json", is_flag=True, help="Write the scores as JSON.")
+@_json
 @click.pass_obj
 def ranking(
     settings: Settings,
@@ -197,18 +206,15 @@ def ranking(
             "run latbase profile."
         )
     _save(drawing.draw_rankings(found), path)
-    rows = [asdict(each) for each in found]
-    if as_json:
-        json_out(rows)
-    else:
-        show_rows(list(rows[0]), [list(row.values()) for row in rows], None)
+    _say([asdict(each) for each in found], as_json)
 
 
 @plot.command(epilog="Example: latbase plot parameters latest -o parameters.png")
 @click.argument("search_id", metavar="SEARCH")
 @_figure_file
+@_json
 @click.pass_obj
-def parameters(settings: Settings, search_id: str, path: Path) -> None:
+def parameters(settings: Settings, search_id: str, path: Path, as_json: bool) -> None:
     """Draw which values the sub-networks on the front of SEARCH take."""
     from latbase import supernets
     from latbase.searcher.analytics import parameters as drawing
@@ -218,7 +224,9 @@ def parameters(settings: Settings, search_id: str, path: Path) -> None:
     space = supernets.load(found.supernet).space
     genotypes = space.from_configs([member["config"] for member in found.members()])
     shares = drawing.shares(space, frequencies(space, genotypes))
-    _save(drawing.draw(shares, f"{found.title}: values on the front of {len(genotypes)}"), path)
+    title = f"{found.title}: values on the front of {len(genotypes)}"
+    _save(drawing.draw(shares, title), path)
+    _say(_by_parameter(shares), as_json)
 
 
 def _clustering(command: Callable[..., None]) -> Callable[..., None]:
@@ -231,25 +239,39 @@ def _clustering(command: Callable[..., None]) -> Callable[..., None]:
 @click.argument("search_id", metavar="SEARCH")
 @_figure_file
 @_clustering
+@_json
 @click.pass_obj
 def popdb(
-    settings: Settings, search_id: str, path: Path, min_cluster_size: int, min_samples: int
+    settings: Settings,
+    search_id: str,
+    path: Path,
+    min_cluster_size: int,
+    min_samples: int,
+    as_json: bool,
 ) -> None:
     """Draw how often each value occurs in the dense regions of what SEARCH evaluated."""
     from latbase.searcher.analytics import parameters as drawing
 
     found, space, _, reduced = _dense(settings, search_id, min_cluster_size, min_samples)
     title = f"{found.title}: values in dense regions, {reduced.noise} sub-networks in none"
-    _save(drawing.draw(drawing.shares(space, reduced.frequencies), title), path)
+    shares = drawing.shares(space, reduced.frequencies)
+    _save(drawing.draw(shares, title), path)
+    _say(_by_parameter(shares), as_json)
 
 
 @plot.command(epilog="Example: latbase plot clusters latest -o clusters.png")
 @click.argument("search_id", metavar="SEARCH")
 @_figure_file
 @_clustering
+@_json
 @click.pass_obj
 def clusters(
-    settings: Settings, search_id: str, path: Path, min_cluster_size: int, min_samples: int
+    settings: Settings,
+    search_id: str,
+    path: Path,
+    min_cluster_size: int,
+    min_samples: int,
+    as_json: bool,
 ) -> None:
     """Draw the dense regions of what SEARCH evaluated, in the plane in which it varies most."""
     from latbase.searcher.analytics import clusters as drawing
@@ -257,6 +279,7 @@ def clusters(
     found, space, genotypes, reduced = _dense(settings, search_id, min_cluster_size, min_samples)
     title = f"{found.title}: dense regions of {len(genotypes)} sub-networks"
     _save(drawing.draw(drawing.plane(space, genotypes), reduced.labels, title), path)
+    _say([asdict(each) for each in drawing.sizes(reduced.labels)], as_json)
 
 
 def _dense(
@@ -286,6 +309,23 @@ def _searches(settings: Settings, search_ids: Sequence[str]) -> "list[Results]":
                 f"Search {each.record.search_id} has no evaluations yet; run latbase search."
             )
     return found
+
+
+def _by_parameter(shares: "Sequence[Share]") -> list[dict[str, object]]:
+    """Return a row per parameter: its values with their shares, the commonest first."""
+    rows: dict[str, dict[str, float]] = {}
+    for each in sorted(shares, key=lambda each: -each.share):
+        rows.setdefault(each.parameter, {})[each.value] = round(each.share, 4)
+    names = dict.fromkeys(each.parameter for each in shares)
+    return [{"parameter": name, "shares": rows[name]} for name in names]
+
+
+def _say(rows: Sequence[Mapping[str, object]], as_json: bool, title: str | None = None) -> None:
+    """Write what a figure shows as numbers."""
+    if as_json:
+        json_out(rows)
+    else:
+        show_rows(list(rows[0]), [list(row.values()) for row in rows], title)
 
 
 def _save(figure: "Figure", path: Path) -> None:

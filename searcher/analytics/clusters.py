@@ -1,5 +1,6 @@
 """The dense regions of a search's history as PopDB sees them, in a plane (Fig. 4)."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -40,14 +41,24 @@ def plane(space: "SearchSpace", genotypes: Genotypes) -> Plane:
     return Plane(points=points, shown_percent=100.0 * components.explained_variance_ratio_)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Region:
+    """How many sub-networks are in a cluster; the largest first, before it those in none."""
+
+    cluster: str
+    subnets: int
+
+
+def sizes(labels: npt.NDArray[np.intp]) -> list[Region]:
+    """Return the clusters of ``labels``, int (n,), -1 for none."""
+    return [Region(cluster=name, subnets=int(rows.sum())) for name, rows in _regions(labels)]
+
+
 def draw(found: Plane, labels: npt.NDArray[np.intp], title: str) -> "Figure":
     """Draw every sub-network in the colour of its cluster, ``labels`` int (n,); -1 in none."""
     figure, (axes,) = figures.blank()
-    sizes = np.bincount(labels[labels >= 0])
-    for position, cluster in enumerate([-1, *np.argsort(-sizes, kind="stable")]):
-        rows = labels == cluster
-        color, marker = (figures.GREY, ".") if cluster < 0 else figures.style(position - 1)
-        label = "in none" if cluster < 0 else f"cluster {position}"
+    for position, (label, rows) in enumerate(_regions(labels)):
+        color, marker = figures.style(position - 1) if position else (figures.GREY, ".")
         axes.scatter(
             found.points[rows, 0],
             found.points[rows, 1],
@@ -64,3 +75,11 @@ def draw(found: Plane, labels: npt.NDArray[np.intp], title: str) -> "Figure":
     )
     axes.legend(fontsize=8)
     return figure
+
+
+def _regions(labels: npt.NDArray[np.intp]) -> Iterator[tuple[str, npt.NDArray[np.bool_]]]:
+    """Yield a name and the rows, bool (n,), of what is in no cluster, then of each by size."""
+    yield "in none", labels < 0
+    by_size = np.argsort(-np.bincount(labels[labels >= 0]), kind="stable")
+    for position, cluster in enumerate(by_size, start=1):
+        yield f"cluster {position}", labels == cluster

@@ -73,6 +73,21 @@ class Box:
         return (points - self.best) / (self.worst - self.best)
 
 
+STANDINGS = (10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
+"""Evaluations after which a growth is told in numbers, besides its last."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """Hypervolume after some evaluations, in percent of the box: mean and deviation over seeds."""
+
+    searches: str
+    seeds: int
+    evaluations: int
+    mean_percent: float
+    deviation_percent: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Growth:
     """Searches that differ only in their seed.
@@ -88,6 +103,20 @@ class Growth:
     seeds: int
     mean: Values
     deviation: Values
+
+    def standings(self) -> list[Standing]:
+        """Return the growth in a few numbers."""
+        last = len(self.mean)
+        return [
+            Standing(
+                searches=self.label,
+                seeds=self.seeds,
+                evaluations=count,
+                mean_percent=float(self.mean[count - 1]),
+                deviation_percent=float(self.deviation[count - 1]),
+            )
+            for count in (*(count for count in STANDINGS if count < last), last)
+        ]
 
 
 def growths(searches: Sequence[Results]) -> list[Growth]:

@@ -33,6 +33,16 @@ REPEATS = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Lesson:
+    """Error after some training, on unseen sub-networks: means and deviation over divisions."""
+
+    training_size: int
+    mape_percent: float
+    mape_deviation: float
+    tau: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Learning:
     """Errors by training size, and each value beside its cross-validated prediction.
 
@@ -55,6 +65,18 @@ class Learning:
     measured: Values
     predicted: Values
     score: Score
+
+    def lessons(self) -> list[Lesson]:
+        """Return the curve as numbers."""
+        return [
+            Lesson(
+                training_size=size,
+                mape_percent=float(self.mape_percent[:, column].mean()),
+                mape_deviation=float(self.mape_percent[:, column].std()),
+                tau=float(self.tau[:, column].mean()),
+            )
+            for column, size in enumerate(self.sizes)
+        ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -61,6 +61,33 @@ def test_costs_come_as_json(studied, tmp_path):
     assert target.read_bytes()[:4] == b"\x89PNG"
 
 
+NUMBERS = {
+    "hypervolume": {"searches", "seeds", "evaluations", "mean_percent", "deviation_percent"},
+    "ranking": {"supernet", "configuration_id", "n", "tau", "mape_percent"},
+    "parameters": {"parameter", "shares"},
+    "popdb": {"parameter", "shares"},
+    "clusters": {"cluster", "subnets"},
+    "predictor": {"training_size", "mape_percent", "mape_deviation", "tau"},
+}
+
+
+@pytest.mark.parametrize("kind", NUMBERS)
+def test_what_a_figure_shows_comes_as_numbers_too(studied, tmp_path, kind):
+    place = ["--config", configuration(studied)] if kind == "predictor" else []
+    asked = ("plot", kind, *FIGURES[kind], *place, "-o", str(tmp_path / "figure.svg"))
+    rows = json.loads(run(studied, *asked, "--json").stdout)
+    assert all(set(row) == NUMBERS[kind] for row in rows)
+    if kind in {"parameters", "popdb"}:
+        shares = [sum(row["shares"].values()) for row in rows]  # 0: nowhere active
+        assert all(min(share, abs(share - 1)) < 0.01 for share in shares)
+        assert any(shares)
+    else:
+        assert len(rows) > 1
+    table = run(studied, *asked)
+    assert table.exit_code == 0
+    assert all(name in table.stdout for name in NUMBERS[kind])
+
+
 def test_a_suffix_that_cannot_be_drawn_is_an_error(studied, tmp_path):
     done = run(studied, "plot", "progression", "latest", "-o", str(tmp_path / "figure.docx"))
     assert "cannot be written" in str(done.exception)
