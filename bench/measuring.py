@@ -228,7 +228,7 @@ def predict(name: str, settings: ProtocolSettings) -> None:
     score = fitted.score(features[TRAINED:], values[TRAINED:])
     print(
         f"| {name} | {settings.name} | {TRAINED} | {fitted.kind} | {score.tau:.3f} "
-        f"| {score.mape:.2f} % | {seconds:.2f} |",
+        f"| {score.mape_percent:.2f} % | {seconds:.2f} |",
         flush=True,
     )
 
