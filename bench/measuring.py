@@ -187,7 +187,9 @@ def prepare(name: str, count: int, state_dir: Path) -> Task:
     network = latbase.supernets.load(name)
     host = fingerprint(state_dir)
     subnets = subnets_of(network, network.space.sample(count, SEED))
-    configuration = Configuration.of(hardware_id=host.hardware.hardware_id)
+    configuration = Configuration.of(
+        hardware_id=host.hardware.hardware_id, input_size=network.default_input_size
+    )
     return Task(
         network=network,
         subnets=subnets,
