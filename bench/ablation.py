@@ -14,6 +14,7 @@ from replay import OBJECTIVES, SPACE, Replay, replay
 from search import curve
 
 from latbase.searcher import Search
+from latbase.searcher.representation import Representation
 from latbase.searcher.tactics import auto
 from latbase.supernets import SearchSpace
 
@@ -34,7 +35,7 @@ def first(_candidates: object, _evaluated: object, size: int) -> npt.NDArray[np.
     return np.arange(size)
 
 
-class OneHot(auto.Representation):
+class OneHot(Representation):
     """Sees only which values were chosen, as one group."""
 
     def __init__(self, space: SearchSpace) -> None:
