@@ -116,10 +116,11 @@ def cancel(
     settings: Settings, job_ids: tuple[str, ...], search_id: str | None, everything: bool
 ) -> None:
     """Call off jobs; what is already being measured is not stored as a job's result."""
-    from latbase.db import queueing
+    from latbase.db import queries, queueing
 
     if bool(job_ids) + (search_id is not None) + everything != 1:
         raise click.UsageError("name job ids, or give one of --search and --all.")
     with open_store(settings) as store:
-        ids = job_ids or queueing.open_jobs(store, search_id)
+        named = [queries.job_id(store, prefix) for prefix in job_ids]
+        ids = named or queueing.open_jobs(store, search_id)
         click.echo(f"{store.jobs.cancel(ids)} jobs cancelled.")

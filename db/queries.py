@@ -41,6 +41,15 @@ def configuration_id(store: Store, prefix: str) -> str:
     return _whole(store, "configuration", prefix)
 
 
+def job_id(store: Store, prefix: str) -> str:
+    """Return the one job id that starts with ``prefix``.
+
+    Raises:
+        UnknownNameError: none does, or several do.
+    """
+    return _whole(store, "job", prefix)
+
+
 def configuration(store: Store, prefix: str) -> Configuration:
     """Return the one configuration whose id starts with ``prefix``.
 
@@ -316,7 +325,7 @@ def _searches(found: pa.Table) -> list[Search]:
 
 def _whole(store: Store, table: str, prefix: str) -> str:
     found = store.query(
-        f"SELECT {table}_id AS id FROM {table} WHERE starts_with({table}_id, ?) LIMIT 6",
+        f"SELECT {table}_id::VARCHAR AS id FROM {table} WHERE starts_with(id, ?) LIMIT 6",
         [prefix],
     )["id"].to_pylist()
     if len(found) == 1:
@@ -328,4 +337,9 @@ def _whole(store: Store, table: str, prefix: str) -> str:
     raise UnknownNameError(f"Several {table} ids start with {prefix!r}: {', '.join(found)}.")
 
 
-_LISTED_BY = {"configuration": "configs", "search": "searches", "subnet": "latency SUPERNET"}
+_LISTED_BY = {
+    "configuration": "configs",
+    "job": "jobs",
+    "search": "searches",
+    "subnet": "latency SUPERNET",
+}

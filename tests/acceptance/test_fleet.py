@@ -56,6 +56,7 @@ def test_roles_bound_what_other_machines_do(latbase, served, tmp_path):
     operator = as_(latbase, "operator", tmp_path / "operator", served.url)
     assert reader.json("hosts") == []
     assert "operator" in reader.run("jobs", "cancel", "--all", status=3).stderr
+    assert "No job id starts with" in operator.run("jobs", "cancel", "nope", status=2).stderr
     assert "operator" in reader.run("token", "list", status=3).stderr
     listed = operator.json("token", "list")
     assert [(each["role"], each["name"]) for each in listed] == [
