@@ -60,7 +60,7 @@ class Database:
         except psycopg.OperationalError as error:
             raise StoreUnreachableError(
                 f"{self.description} does not answer: {_reason(error)}. Start PostgreSQL, or "
-                "correct the address."
+                "correct address, user, password or database."
             ) from error
         except psycopg.Error as error:
             raise StoreError(
