@@ -81,6 +81,13 @@ class Percent(click.ParamType[float]):
     help="Trained weights of the supernet; pretrained downloads what its authors publish.",
 )
 @click.option(
+    "--images",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Recalibrate batch normalisation on these, as latbase search --images does.",
+)
+@click.option("--image-limit", type=click.IntRange(1), metavar="N", help="As the search had it.")
+@click.option(
     "--formats",
     type=FormatList(),
     help=f"Of {', '.join(FORMATS)}; the first two are always written. [default: all whose "
@@ -118,6 +125,8 @@ def export_network(
     folder: Path,
     supernet: str | None,
     weights: str | None,
+    images: Path | None,
+    image_limit: int | None,
     formats: tuple[str, ...] | None,
     prefix: str | None,
     preset: str,
@@ -136,9 +145,12 @@ def export_network(
         raise click.UsageError("choose one of --pick and --id.")
     if search_id is None and subnet is None:
         raise click.UsageError("--pick needs the search to pick from.")
+    if image_limit and not images:
+        raise click.UsageError("--image-limit goes with --images.")
     from latbase.cli import exporting
     from latbase.cli.here import Here
     from latbase.db import queries
+    from latbase.supernets.accuracy.image_folder import ImageFolder
     from latbase.supernets.exporting import available
 
     with (
@@ -166,6 +178,7 @@ def export_network(
             draft,
             [name for name in formats or available() if name != "config"],
             None if skip_latency else tolerance,
+            ImageFolder(net=here.network, folder=images, limit=image_limit) if images else None,
         )
     if as_json:
         json_out(record)

@@ -25,6 +25,7 @@ from latbase.supernets.supernet import NOTHING_TO_BUILD
 if TYPE_CHECKING:
     from latbase.db import Store
     from latbase.db.records import Configuration, Facts, Subnet
+    from latbase.supernets.accuracy.image_folder import ImageFolder
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +119,7 @@ def write(
     folder: Path,
     formats: Sequence[str],
     tolerance_percent: float | None,
+    images: "ImageFolder | None" = None,
 ) -> Record:
     """Fill ``folder`` and return what its ``subnet.json`` says.
 
@@ -129,6 +131,7 @@ def write(
         formats: beside ``subnet.json`` and the weights.
         tolerance_percent: by how much the latency may differ from the stored one; None: it is not
             measured.
+        images: what batch normalisation takes its statistics from; None: as the supernet has them.
 
     Raises:
         InvalidInputError: a format cannot express the sub-network, or this host cannot measure it.
@@ -137,11 +140,14 @@ def write(
     """
     _check(here, wanted.subnet, configuration, measuring=tolerance_percent is not None)
     record = _record(here, wanted, configuration)
+    network = (images or here.network).finished(wanted.subnet.config)
+    if images:
+        record["weights"] += f"; statistics from {images.recalibrated_on} images of {images.folder}"
     record["files"] = [
         dataclasses.asdict(
             write_file(
                 here.network,
-                wanted.subnet.config,
+                network,
                 folder,
                 name,
                 batch_size=configuration.batch_size,

@@ -22,7 +22,7 @@ from safetensors.torch import save
 from latbase.errors import InvalidInputError, SupernetError
 from latbase.supernets.exported import WEIGHTS_FILE, load_weights
 from latbase.supernets.extras import package, require
-from latbase.supernets.supernet import Config, Supernet
+from latbase.supernets.supernet import Supernet
 
 Inputs = tuple[torch.Tensor, ...]
 Forward = Callable[..., Any]
@@ -71,13 +71,19 @@ class Written:
 
 
 def write_file(
-    net: Supernet, config: Config, folder: Path, name: str, *, batch_size: int, input_size: int
+    net: Supernet,
+    network: torch.nn.Module,
+    folder: Path,
+    name: str,
+    *,
+    batch_size: int,
+    input_size: int,
 ) -> Written:
-    """Write the sub-network of ``config`` into ``folder`` in the format ``name``.
+    """Write ``network`` into ``folder`` in the format ``name``.
 
     Args:
         net: its supernet.
-        config: one of its sub-networks.
+        network: a finished sub-network.
         folder: exists.
         name: one of :data:`FORMATS`.
         batch_size: items per forward pass the file is made for.
@@ -88,7 +94,7 @@ def write_file(
         SupernetError: the file's output is not the sub-network's.
         OSError: the file cannot be written.
     """
-    how, network = FORMATS[name], net.build(config)
+    how = FORMATS[name]
     path = folder / how.file
     traced, fresh = (
         net.inputs(batch_size, input_size, seed) for seed in (TRACED_SEED, COMPARED_SEED)

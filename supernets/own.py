@@ -60,7 +60,8 @@ class OwnSupernet(Supernet):
     @property
     def weights_origin(self) -> str:
         """Whatever the user's ``build`` puts in."""
-        return f"from build of the class {self._own.title}"
+        finish = " and finish" if self._own.has("finish") else ""
+        return f"from build{finish} of the class {self._own.title}"
 
     def build(self, config: Config) -> "torch.nn.Module":
         """Return what the user's ``build`` makes, in eval mode.
@@ -69,14 +70,17 @@ class OwnSupernet(Supernet):
             InvalidInputError: ``config`` is no sub-network of the space.
             SupernetError: ``build`` is missing, fails, or gives something else.
         """
-        from torch import nn  # noqa: PLC0415 - a space must load without torch
+        return self._network("build", self._canonical(config))
 
-        network = self._own.call("build", self._canonical(config))
-        if not isinstance(network, nn.Module):
-            raise self._own.wrong(
-                f"returned a {type(network).__name__} from build", "return a torch.nn.Module"
-            )
-        return network.eval()
+    def finished(self, config: Config) -> "torch.nn.Module":
+        """Return what the user's ``finish`` makes of the built sub-network, if there is one.
+
+        Raises:
+            InvalidInputError: ``config`` is no sub-network of the space.
+            SupernetError: ``build`` or ``finish`` fails, or gives something else.
+        """
+        network = self.build(config)
+        return self._network("finish", network) if self._own.has("finish") else network
 
     def inputs(
         self, batch_size: int, input_size: int | None = None, seed: int = 0
@@ -106,6 +110,16 @@ class OwnSupernet(Supernet):
         from latbase.supernets import counting  # noqa: PLC0415 - torch loads here
 
         return counting.counted(self.build(config), self.inputs(1, input_size))
+
+    def _network(self, method: str, given: object) -> "torch.nn.Module":
+        from torch import nn  # noqa: PLC0415 - a space must load without torch
+
+        network = self._own.call(method, given)
+        if not isinstance(network, nn.Module):
+            raise self._own.wrong(
+                f"returned a {type(network).__name__} from {method}", "return a torch.nn.Module"
+            )
+        return network.eval()
 
     def _cost(self, key: bytes, input_size: int) -> Cost:
         config = self.space.to_configs(np.frombuffer(key, np.int8)[None])[0]

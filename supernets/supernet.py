@@ -55,6 +55,14 @@ class Supernet(ABC):
             InvalidInputError: ``config`` is no sub-network of the space.
         """
 
+    def finished(self, config: Config) -> "torch.nn.Module":
+        """Return the sub-network of ``config`` as it is validated, such as with fresh statistics.
+
+        Raises:
+            InvalidInputError: ``config`` is no sub-network of the space.
+        """
+        return self.build(config)
+
     @abstractmethod
     def inputs(
         self, batch_size: int, input_size: int | None = None, seed: int = 0

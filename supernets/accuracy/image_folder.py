@@ -80,7 +80,7 @@ class ImageFolder:
             "count": len(images),
             "input_size": self.net.default_input_size,
             "preparation": f"shorter side / {CROPPED}, centre crop, ImageNet's mean and deviation",
-            "recalibrated_on": min(RECALIBRATED_ON, len(images)),
+            "recalibrated_on": self.recalibrated_on,
             "weights": None if weights is None else checksum(weights),
         }
 
@@ -90,11 +90,24 @@ class ImageFolder:
         Raises:
             InvalidInputError: an image cannot be read, or the network has other classes.
         """
-        network = self.net.build(config).to(self.device)
+        return top1(self.finished(config), self._reported())
+
+    @property
+    def recalibrated_on(self) -> int:
+        """Number of images from which batch normalisation takes its statistics."""
+        return min(RECALIBRATED_ON, len(self._order))
+
+    def finished(self, config: Config) -> torch.nn.Module:
+        """Return the sub-network of ``config`` with the statistics with which it is validated.
+
+        Raises:
+            InvalidInputError: an image cannot be read, or the network has other classes.
+        """
+        network = self.net.finished(config).to(self.device)
         self._check_classes(network)
-        calibration = range(0, min(RECALIBRATED_ON, len(self._order)), BATCH)
+        calibration = range(0, self.recalibrated_on, BATCH)
         recalibrate(network, (self._batch(start)[0] for start in calibration))
-        return top1(network, self._reported())
+        return network
 
     def _reported(self) -> Iterator[Labelled]:
         count = len(self._order)

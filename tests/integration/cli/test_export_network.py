@@ -10,11 +10,13 @@ import click
 import pytest
 import torch
 from click.testing import CliRunner, Result
+from PIL import Image
 
 from latbase import db, supernets
 from latbase.cli.exporting import new_folder
 from latbase.cli.main import main
 from latbase.errors import InvalidInputError, LatbaseError, MeasurementError
+from latbase.supernets.accuracy.image_folder import ImageFolder
 from latbase.supernets.exporting import FORMATS, available, relative_difference
 
 NETWORK = """
@@ -27,7 +29,8 @@ class Wide:
     def build(self, config):
         torch.manual_seed(0)
         return torch.nn.Sequential(
-            torch.nn.Conv2d(3, config["width"], 3), torch.nn.ReLU(), torch.nn.Flatten(),
+            torch.nn.Conv2d(3, config["width"], 3), torch.nn.BatchNorm2d(config["width"]),
+            torch.nn.ReLU(), torch.nn.Flatten(),
             torch.nn.Linear(config["width"] * 196, 10),
         )
 
@@ -102,6 +105,25 @@ def test_what_was_written_is_loaded_by_its_directory(run: Run, folder: Path):
     script = how.read(folder / "best" / how.file, built)
     with torch.inference_mode():
         assert relative_difference(built(inputs), script(inputs)) < 1e-6
+
+
+def test_statistics_of_shared_weights_are_those_it_is_validated_with(run: Run, folder: Path):
+    for label in range(10):
+        (folder / "pictures" / f"class{label}").mkdir(parents=True)
+        colour = (25 * label, 0, 255 - 25 * label)
+        Image.new("RGB", (20, 20), colour).save(folder / "pictures" / f"class{label}" / "one.png")
+    done = run(
+        "export-network", "latest", "--pick", "fastest-within", "0%", "-o", "recalibrated",
+        "--images", "pictures", "--formats", "config", "--skip-latency", *QUICK,
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    assert "statistics from 10 images of pictures" in done.output
+    net, config = supernets.load(f"{folder}/wide.py:Wide"), {"width": 16}
+    validated = ImageFolder(net=net, folder=folder / "pictures").finished(config).state_dict()
+    written = supernets.load(str(folder / "recalibrated")).build(config).state_dict()
+    built = net.build(config).state_dict()
+    assert all(torch.equal(validated[key], each) for key, each in written.items())
+    assert not torch.equal(built["1.running_mean"], written["1.running_mean"])
 
 
 def test_a_sub_network_is_written_by_its_id_alone(run: Run, folder: Path):

@@ -75,7 +75,7 @@ MOODY = {"kind": "moody", "width": 8}
 def test_what_is_written_gives_the_sub_networks_output(tmp_path: Path, name: str):
     if name not in available():
         pytest.skip(f"a package is missing: {FORMATS[name].needs}")
-    written = write_file(Net(), CONFIG, tmp_path, name, batch_size=3, input_size=4)
+    written = write_file(Net(), Net().build(CONFIG), tmp_path, name, batch_size=3, input_size=4)
     path = tmp_path / FORMATS[name].file
     assert written.size_bytes == path.stat().st_size
     assert written.difference <= TOLERANCE
@@ -87,7 +87,7 @@ def test_what_is_written_gives_the_sub_networks_output(tmp_path: Path, name: str
 
 
 def test_every_tensor_is_in_the_weights_under_each_of_its_names(tmp_path: Path):
-    write_file(Net(), CONFIG, tmp_path, "state_dict", batch_size=1, input_size=4)
+    write_file(Net(), Net().build(CONFIG), tmp_path, "state_dict", batch_size=1, input_size=4)
     tensors = load_file(tmp_path / WEIGHTS_FILE)
     assert set(tensors) == set(Net().build(CONFIG).state_dict())
     assert torch.equal(tensors["first.weight"], tensors["last.weight"])
@@ -98,19 +98,19 @@ def test_a_file_that_took_an_input_for_a_constant_is_refused(tmp_path: Path):
     with pytest.raises(
         SupernetError, match=r"torchscript.pt, read back, gives outputs that differ"
     ):
-        write_file(Net(), MOODY, tmp_path, "torchscript", batch_size=1, input_size=4)
+        write_file(Net(), Net().build(MOODY), tmp_path, "torchscript", batch_size=1, input_size=4)
 
 
 def test_what_a_format_cannot_express_is_said(tmp_path: Path):
     with pytest.raises(InvalidInputError, match=r"cannot be converted to torch\.export"):
-        write_file(Net(), MOODY, tmp_path, "torch_export", batch_size=1, input_size=4)
+        write_file(Net(), Net().build(MOODY), tmp_path, "torch_export", batch_size=1, input_size=4)
 
 
 def test_a_reader_that_loads_nothing_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     idle = dataclasses.replace(FORMATS["state_dict"], read=lambda _path, network: network)
     monkeypatch.setattr("latbase.supernets.exporting.FORMATS", {"idle": idle})
     with pytest.raises(SupernetError, match="differ from the sub-network's by inf"):
-        write_file(Net(), CONFIG, tmp_path, "idle", batch_size=1, input_size=4)
+        write_file(Net(), Net().build(CONFIG), tmp_path, "idle", batch_size=1, input_size=4)
 
 
 def test_the_supernets_own_weights_survive_the_comparison(tmp_path: Path):
@@ -122,7 +122,7 @@ def test_the_supernets_own_weights_survive_the_comparison(tmp_path: Path):
             return self.whole
 
     before = copy.deepcopy(Shared.whole.state_dict())
-    write_file(Shared(), CONFIG, tmp_path, "state_dict", batch_size=1, input_size=4)
+    write_file(Shared(), Shared().build(CONFIG), tmp_path, "state_dict", batch_size=1, input_size=4)
     assert all(torch.equal(before[key], each) for key, each in Shared.whole.state_dict().items())
 
 
@@ -134,7 +134,9 @@ def test_the_directory_is_the_supernet_with_the_written_weights(tmp_path: Path):
                 torch.nn.init.ones_(each)
             return network
 
-    write_file(Trained(), CONFIG, tmp_path, "state_dict", batch_size=1, input_size=4)
+    write_file(
+        Trained(), Trained().build(CONFIG), tmp_path, "state_dict", batch_size=1, input_size=4
+    )
     exported = ExportedSupernet(Net(), CONFIG, tmp_path)
     other = {"kind": "tied", "width": 2}
     for config, like in ((CONFIG, Trained()), (other, Net())):
@@ -145,7 +147,7 @@ def test_the_directory_is_the_supernet_with_the_written_weights(tmp_path: Path):
 
 
 def test_weights_of_another_sub_network_are_refused(tmp_path: Path):
-    write_file(Net(), CONFIG, tmp_path, "state_dict", batch_size=1, input_size=4)
+    write_file(Net(), Net().build(CONFIG), tmp_path, "state_dict", batch_size=1, input_size=4)
     with pytest.raises(InvalidInputError, match="does not fit the sub-network"):
         load_weights(Net().build({"kind": "tied", "width": 2}), tmp_path / WEIGHTS_FILE)
 
@@ -153,7 +155,9 @@ def test_weights_of_another_sub_network_are_refused(tmp_path: Path):
 def test_a_published_space_is_written(tmp_path: Path):
     net = supernets.load("ofa_mbv3_d234_e346_k357_w1.0")
     config = net.space.to_configs(net.space.smallest())[0]
-    written = write_file(net, config, tmp_path, "state_dict", batch_size=1, input_size=32)
+    written = write_file(
+        net, net.build(config), tmp_path, "state_dict", batch_size=1, input_size=32
+    )
     assert written.difference == 0
 
 

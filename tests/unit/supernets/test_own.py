@@ -47,6 +47,23 @@ def test_networks_come_in_eval_mode_and_inputs_from_the_shape():
     assert not torch.equal(images, net.inputs(2, seed=1)[0])
 
 
+def test_finish_makes_what_is_validated_and_taken_away():
+    class Flat(Layers):
+        def finish(self, network):
+            return nn.Sequential(network, nn.Flatten())
+
+    class Forgetful(Layers):
+        def finish(self, network):
+            network.eval()
+
+    config = {"width": 4, "depth": 1}
+    net = OwnSupernet(Flat())
+    assert net.finished(config)(*net.inputs(2)).shape == (2, 4 * 8 * 8)
+    assert net.build(config)(*net.inputs(2)).shape == (2, 4, 8, 8)
+    with pytest.raises(SupernetError, match="returned a NoneType from finish"):
+        OwnSupernet(Forgetful()).finished(config)
+
+
 def test_costs_are_counted_where_the_class_does_not_say():
     net = OwnSupernet(Layers())
     first, second = 3 * 4 * 9, 4 * 4 * 9
