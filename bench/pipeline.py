@@ -142,8 +142,9 @@ def report(runs: Runs) -> None:
         here = {name: values for (t, name), values in runs.items() if t == threads}
         share = scale([values for found in here.values() for values in found])
         for name, found in here.items():
+            shortest = min(map(len, found))  # the last batch of some goes beyond what was asked
             curves[threads, name] = np.array(
-                [[share(values[:n]) for n in range(1, len(values) + 1)] for values in found]
+                [[share(values[:n]) for n in range(1, shortest + 1)] for values in found]
             )
     for (threads, name), curve in curves.items():
         marks = [mark for mark in (10, 20, 30, 40) if mark <= curve.shape[1]]

@@ -9,7 +9,7 @@ every sub-network is measured beside many others and a slow minute touches all o
 import math
 import random
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from latbase.errors import InvalidInputError
@@ -77,6 +77,15 @@ class ProtocolSettings:
     def admitted_per_round(self) -> int:
         """Sub-networks that begin in one round: the window is full before the first may end."""
         return math.ceil(self.window / self.min_rounds)
+
+    def retrying(self) -> "ProtocolSettings":
+        """Return the limits for what was disturbed within these: twice as much of everything."""
+        return replace(
+            self,
+            min_rounds=2 * self.min_rounds,
+            max_rounds=2 * self.max_rounds,
+            time_cap_s=2 * self.time_cap_s,
+        )
 
     def __post_init__(self) -> None:
         if not FEWEST_ROUNDS <= self.min_rounds <= self.max_rounds:

@@ -40,7 +40,7 @@ from latbase.profiler.probes.gpu import Gpu
 from latbase.profiler.protocol import ProtocolSettings, Rota, StopRule
 from latbase.profiler.results import Finding, Identity, measurements
 from latbase.profiler.spool import Spool
-from latbase.profiler.verdict import judge
+from latbase.profiler.verdict import disturbances, judge
 from latbase.supernets.supernet import Supernet
 
 REFERENCE = "reference"
@@ -265,12 +265,34 @@ class Session:
         return Failure(subnet_id=key, reason=str(error))
 
     def _rule(self, key: str) -> StopRule | None:
-        """Return the rule that ends the sampling of ``key``; throttled visits count half."""
+        """Return the rule that ends the sampling of ``key``, or None to go on.
+
+        Throttled visits count half. What was disturbed is retried: its visits go on until enough of
+        them were good, or to twice the limits.
+        """
         blocks = self._ledger.blocks(key)
         clean = sum(not block.throttled for block in blocks)
+        rule = self._limit(key, self._settings, max(clean, len(blocks) // 2))
+        if rule is None or not self._disturbed(key):
+            return rule
+        return self._limit(key, self._settings.retrying(), len(blocks))
+
+    def _disturbed(self, key: str) -> bool:
+        blocks = self._ledger.blocks(key)
+        return bool(
+            disturbances(
+                blocks,
+                self._configuration.threads,
+                Conditions.from_facts(self._built[key].conditions),
+                self._conditions(),
+                blocks[-1].at - blocks[0].at,
+            )
+        )
+
+    def _limit(self, key: str, settings: ProtocolSettings, rounds: int) -> StopRule | None:
         return rules.stop_rule(
-            self._settings,
-            rounds=max(clean, len(blocks) // 2),
+            settings,
+            rounds=rounds,
             half_width_percent=self._half_width_percent(key),
             reading_s=self._ledger.reading_s(key),
         )

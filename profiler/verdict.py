@@ -57,19 +57,26 @@ def judge(
         after: the host when it ended.
         elapsed_s: between the two.
     """
-    disturbed = [
-        *_throttling(blocks),
-        *_quota(before, after, elapsed_s),
-        *_gpu(after),
-        *(_waiting(blocks) if threads == 1 else ()),
-    ]
+    disturbed = disturbances(blocks, threads, before, after, elapsed_s)
     if disturbed:
-        return Verdict(verdict=DISTURBED, reasons=tuple(disturbed))
+        return Verdict(verdict=DISTURBED, reasons=disturbed)
     unstable = [*_width(half_width_percent), *_scale(offset_percent)]
     if unstable:
         causes = _causes(threads, before, after, elapsed_s)
         return Verdict(verdict=UNSTABLE, reasons=(*unstable, *causes))
     return Verdict(verdict=STABLE)
+
+
+def disturbances(
+    blocks: Sequence[Block], threads: int, before: Conditions, after: Conditions, elapsed_s: float
+) -> tuple[str, ...]:
+    """Return what kept the measured process from its processor; see :func:`judge`."""
+    return (
+        *_throttling(blocks),
+        *_quota(before, after, elapsed_s),
+        *_gpu(after),
+        *(_waiting(blocks) if threads == 1 else ()),
+    )
 
 
 def _throttling(blocks: Sequence[Block]) -> list[str]:

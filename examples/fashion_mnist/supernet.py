@@ -122,11 +122,14 @@ class Fashion:
         network.load_state_dict(shared(network, self.weights), strict=False)
         return network.eval()
 
-    def evaluate(self, config: Config) -> dict[str, float]:
-        """Validate on the 10,000 test images, statistics recalibrated on training images."""
-        network = self.build(config)
+    def finish(self, network: nn.Module) -> nn.Module:
+        """Recalibrate the statistics of a built sub-network on training images."""
         recalibrate(network, (images for images, _ in batches("train", CALIBRATION_IMAGES)))
-        return {"top1": top1(network, batches("t10k"))}
+        return network
+
+    def evaluate(self, config: Config) -> dict[str, float]:
+        """Validate a finished sub-network on the 10,000 test images."""
+        return {"top1": top1(self.finish(self.build(config)), batches("t10k"))}
 
     @cached_property
     def weights(self) -> Weights:

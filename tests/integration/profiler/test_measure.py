@@ -14,6 +14,7 @@ from latbase.errors import DeviceError, InvalidInputError, MeasurementError
 from latbase.profiler import Failure, Measured, doctor, measure, possible
 from latbase.profiler import child as children
 from latbase.profiler.ledger import Block
+from latbase.profiler.messages import REAL_TIME
 from latbase.profiler.spool import Spool
 
 from .conftest import FAST, TOY, Bench
@@ -71,6 +72,24 @@ def test_one_bad_sub_network_fails_alone(bench: Bench, behaviour: str, reason: s
     assert failure.subnet_id == bad.subnet_id
     assert reason in failure.reason
     assert len(results) == 3
+
+
+def test_what_waits_for_its_processor_is_retried_then_kept_and_marked(bench: Bench):
+    (waits,) = measured(list(bench.measure(bench.subnet("wait"))))
+    latency = waits.measurements[0]
+    assert len(latency.samples) == 2 * FAST.samples_per_visit * FAST.max_rounds
+    assert latency.verdict == "disturbed"
+    assert "ran only" in latency.reasons[0]
+
+
+def test_what_was_disturbed_for_a_while_is_retried_until_it_is_not(bench: Bench):
+    (wakes,) = measured(list(bench.measure(bench.subnet("wake"))))
+    latency = wakes.measurements[0]
+    if latency.conditions["started"]["scheduling"] != REAL_TIME:
+        pytest.skip("without real-time priority other work may disturb it to the end")
+    once = FAST.samples_per_visit * FAST.max_rounds
+    assert once < len(latency.samples) <= 2 * once
+    assert latency.verdict != "disturbed"
 
 
 def test_a_sub_network_that_hangs_is_ended(bench: Bench, monkeypatch: pytest.MonkeyPatch):

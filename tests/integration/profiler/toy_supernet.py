@@ -11,6 +11,9 @@ import torch
 
 from latbase.supernets import Parameter, SearchSpace, Supernet
 
+DOZING = 12
+"""Calls of "wake" that wait, as far as clocks can tell, for a processor; all calls of "wait" do."""
+
 
 class Layers(torch.nn.Module):
     def __init__(self, width: int, depth: int, behaviour: str) -> None:
@@ -19,6 +22,7 @@ class Layers(torch.nn.Module):
             *[torch.nn.Conv2d(3 if i == 0 else width, width, 3, padding=1) for i in range(depth)]
         )
         self.behaviour = behaviour
+        self.calls = 0
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if self.behaviour == "raise":
@@ -29,6 +33,9 @@ class Layers(torch.nn.Module):
             os.kill(os.getpid(), signal.SIGKILL)
         if self.behaviour == "hang":
             time.sleep(600)
+        self.calls += 1
+        if self.behaviour == "wait" or (self.behaviour == "wake" and self.calls <= DOZING):
+            time.sleep(0.002)
         y: torch.Tensor = self.layers(x)
         return y
 
@@ -40,8 +47,8 @@ class Toy(Supernet):
         [
             Parameter("width", (8, 16, 32)),
             Parameter("depth", (2, 3, 4)),
-            # The reference network, seed 0's first, behaves: its index here is 1.
-            Parameter("behaviour", ("raise", "ok", "crash", "killed", "hang")),
+            # The reference network, seed 0's first, behaves: its index here is 4.
+            Parameter("behaviour", ("raise", "crash", "killed", "hang", "ok", "wait", "wake")),
         ]
     )
 
