@@ -9,7 +9,6 @@ from contextlib import contextmanager
 
 import duckdb
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from latbase.db.rows import Table
 from latbase.db.sql import statements
@@ -25,17 +24,11 @@ def write_rows(cursor: duckdb.DuckDBPyConnection, table: Table, rows: pa.Table) 
     sql = statements("writing")
     with registered(cursor, "incoming", rows):
         refuse_unknown(cursor, table.name, table.references)
-        if table.name != "measurement":
+        if table.name == "measurement":
+            cursor.execute(sql["repeated"])
+            _write_measurements(cursor)
+        else:
             cursor.execute(sql[table.name])
-            return
-        repeated = cursor.execute(sql["repeated"]).to_arrow_table()["measurement_id"]
-        if not len(repeated):
-            _write_measurements(cursor)
-            return
-    fresh = rows.filter(pc.invert(pc.is_in(rows["measurement_id"], value_set=repeated)))
-    if fresh.num_rows:
-        with registered(cursor, "incoming", fresh):
-            _write_measurements(cursor)
 
 
 def _write_measurements(cursor: duckdb.DuckDBPyConnection) -> None:
@@ -43,7 +36,7 @@ def _write_measurements(cursor: duckdb.DuckDBPyConnection) -> None:
     cursor.execute(sql["measurement"])
     ranked = cursor.execute(sql["ranked"]).to_arrow_table()
     with registered(cursor, "ranked", ranked):
-        if pc.any(ranked["is_better"]).as_py():
+        if any(ranked["is_better"].to_pylist()):
             cursor.execute(sql["dethrone"])
         cursor.execute(sql["enthrone"])
         cursor.execute(sql["tally"])
@@ -69,9 +62,13 @@ def refuse_unknown(cursor: duckdb.DuckDBPyConnection, what: str, targets: Sequen
 
 @contextmanager
 def registered(cursor: duckdb.DuckDBPyConnection, name: str, rows: pa.Table) -> Iterator[None]:
-    """Let statements of the block read ``rows`` as the table ``name``."""
-    cursor.register(name, rows)
-    try:
-        yield
-    finally:
-        cursor.unregister(name)
+    """Let statements of the block read ``rows`` as the table ``name``.
+
+    They are handed over as a bare stream: for a table DuckDB would load ``pyarrow.dataset``, 20 MB
+    that an idle daemon would keep. Where the block fails, the transaction takes the table back.
+    """
+    cursor.register("arriving", rows.__arrow_c_stream__())
+    cursor.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS FROM arriving")
+    cursor.unregister("arriving")
+    yield
+    cursor.execute(f"DROP TABLE temp.{name}")

@@ -204,7 +204,12 @@ class Session:
         self._ledger.refit()
         if not self._ledger.blocks(REFERENCE):
             return {}  # killed before the first visit to the reference: nothing to scale by yet
-        rules_met = {key: self._rule(key) for key in self._subnets if self._ledger.blocks(key)}
+        # As it was when each began: what the host has counted since is not its disturbance.
+        rules_met = {
+            key: self._rule(key, Conditions.from_facts(self._built[key].conditions))
+            for key in self._subnets
+            if self._ledger.blocks(key)
+        }
         return {key: rule for key, rule in rules_met.items() if rule is not None}
 
     def _round(self, rota: Rota) -> list[Result]:
@@ -218,8 +223,9 @@ class Session:
                 results.append(self._failed(key, error))
                 rota.retire(key)
         self._ledger.refit()
+        after = self._conditions()
         for key in tuple(rota.active):
-            rule = self._rule(key)
+            rule = self._rule(key, after)
             if rule is not None:
                 rota.retire(key)
                 self._stage.drop(key)
@@ -264,7 +270,7 @@ class Session:
         self._stage.drop(key)
         return Failure(subnet_id=key, reason=str(error))
 
-    def _rule(self, key: str) -> StopRule | None:
+    def _rule(self, key: str, after: Conditions) -> StopRule | None:
         """Return the rule that ends the sampling of ``key``, or None to go on.
 
         Throttled visits count half. What was disturbed is retried: its visits go on until enough of
@@ -273,18 +279,18 @@ class Session:
         blocks = self._ledger.blocks(key)
         clean = sum(not block.throttled for block in blocks)
         rule = self._limit(key, self._settings, max(clean, len(blocks) // 2))
-        if rule is None or not self._disturbed(key):
+        if rule is None or not self._disturbed(key, after):
             return rule
         return self._limit(key, self._settings.retrying(), len(blocks))
 
-    def _disturbed(self, key: str) -> bool:
+    def _disturbed(self, key: str, after: Conditions) -> bool:
         blocks = self._ledger.blocks(key)
         return bool(
             disturbances(
                 blocks,
                 self._configuration.threads,
                 Conditions.from_facts(self._built[key].conditions),
-                self._conditions(),
+                after,
                 blocks[-1].at - blocks[0].at,
             )
         )

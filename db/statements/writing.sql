@@ -46,9 +46,12 @@ WHERE {table}_id IS NOT NULL AND NOT EXISTS (
 )
 
 -- name: repeated
--- Which measurements of a batch the store already has.
-SELECT measurement_id::VARCHAR AS measurement_id FROM measurement
-WHERE measurement_id IN (SELECT measurement_id::UUID FROM incoming)
+-- Leave out what the store already has. Asked of the store with the ids of the batch, not the other
+-- way round: so it reads few of its own.
+DELETE FROM incoming WHERE measurement_id::UUID IN (
+    SELECT measurement_id FROM measurement
+    WHERE measurement_id IN (SELECT measurement_id::UUID FROM incoming)
+)
 
 -- name: measurement
 INSERT INTO measurement BY NAME SELECT * FROM incoming

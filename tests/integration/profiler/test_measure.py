@@ -85,7 +85,8 @@ def test_what_waits_for_its_processor_is_retried_then_kept_and_marked(bench: Ben
 def test_what_was_disturbed_for_a_while_is_retried_until_it_is_not(bench: Bench):
     (wakes,) = measured(list(bench.measure(bench.subnet("wake"))))
     latency = wakes.measurements[0]
-    if latency.conditions["started"]["scheduling"] != REAL_TIME:
+    started: Any = latency.conditions["started"]
+    if started["scheduling"] != REAL_TIME:
         pytest.skip("without real-time priority other work may disturb it to the end")
     once = FAST.samples_per_visit * FAST.max_rounds
     assert once < len(latency.samples) <= 2 * once

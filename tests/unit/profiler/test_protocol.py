@@ -69,6 +69,25 @@ def test_stop_rules(rounds: int, half_width: float, reading_s: float, rule: Stop
     assert found == rule
 
 
+@pytest.mark.parametrize(
+    ("rounds", "half_width", "reading_s", "rule"),
+    [
+        (19, 0.1, 1, None),
+        (20, 1.2, 1, StopRule.INTERVAL),
+        (49, 9.0, 1, None),
+        (50, 9.0, 1, StopRule.ROUNDS),
+        (3, 9.0, 59, None),
+        (3, 9.0, 60, StopRule.TIME),
+    ],
+)
+def test_what_was_disturbed_is_retried_to_twice_the_limits(
+    rounds: int, half_width: float, reading_s: float, rule: StopRule | None
+):
+    limits = DEFAULT.retrying()
+    found = stop_rule(limits, rounds=rounds, half_width_percent=half_width, reading_s=reading_s)
+    assert found == rule
+
+
 @pytest.mark.parametrize("field", ["min_rounds", "samples_per_visit", "window"])
 def test_settings_that_cannot_work_are_refused(field: str):
     values = {"min_rounds": 2, "samples_per_visit": 1, "window": 1} | {field: 0}
