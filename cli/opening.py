@@ -1,10 +1,10 @@
 """Open the store that the settings name, with the token and certificate a service may want."""
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
+from latbase.errors import InvalidInputError
 from latbase.settings import Settings
 
 if TYPE_CHECKING:
@@ -28,10 +28,23 @@ def open_store(settings: Settings, *, read_only: bool = False) -> "Store":
 
 
 def read_token(file: Path | None) -> str | None:
-    """Return the token in ``file``, if there is one."""
+    """Return the token in ``file``, if there is one.
+
+    Raises:
+        InvalidInputError: the file cannot be read, or holds no token.
+    """
     if file is None:
         return None
     try:
-        return file.expanduser().read_text().strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise click.FileError(str(file), hint=str(error)) from error
+        token = file.expanduser().read_text("ascii").strip()
+    except OSError as error:
+        raise InvalidInputError(
+            f"The token file {file} cannot be read ({error.strerror}); name it with --token-file."
+        ) from error
+    except UnicodeDecodeError:
+        token = ""
+    if not re.fullmatch(r"[!-~]+", token):
+        raise InvalidInputError(
+            f"{file} is no token file: expected the one line that latbase token create printed."
+        )
+    return token

@@ -20,7 +20,6 @@ from latbase.db.records import Record
 from latbase.db.store import Parameters
 from latbase.db.tokens import NewToken, Role, Token
 from latbase.errors import (
-    InvalidInputError,
     StoreAccessError,
     StoreError,
     StoreUnreachableError,
@@ -121,17 +120,16 @@ class HttpStore:
 
     def backup(self, target: Path) -> None:
         """See :meth:`Store.backup`."""
-        copying.refuse_occupied(target)
-        with self._translated(), self._client.stream("GET", "/v1/backup") as response:
+        with (
+            copying.written_whole(target) as draft,
+            self._translated(),
+            self._client.stream("GET", "/v1/backup") as response,
+        ):
             if response.is_error:
                 response.read()
                 raise _refusal(response)
-            try:
-                with target.open("xb") as file:
-                    file.writelines(response.iter_bytes())
-            except OSError as error:
-                target.unlink(missing_ok=True)
-                raise InvalidInputError(f"{target} cannot be written: {error.strerror}.") from error
+            with draft.open("xb") as file:
+                file.writelines(response.iter_bytes())
 
     def send(
         self,

@@ -1,21 +1,46 @@
-"""Copy a database file that this process has open."""
+"""Copy a database that this process has open, to a file that appears complete or not at all."""
 
 import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from latbase.errors import InvalidInputError
+from latbase.errors import InvalidInputError, QueryTimeoutError
 
 
-def refuse_occupied(target: Path) -> None:
-    """Return if ``target`` can be made.
+@contextmanager
+def written_whole(target: Path) -> Iterator[Path]:
+    """Yield where to write a file that becomes ``target`` if the block succeeds.
 
     Raises:
-        InvalidInputError: it exists, or its directory does not.
+        InvalidInputError: the target exists, its directory does not, or it cannot be written.
     """
     if target.exists():
         raise InvalidInputError(f"{target} exists already; name a new file.")
     if not target.parent.is_dir():
         raise InvalidInputError(f"The directory {target.parent} does not exist; make it first.")
+    with drafted(target) as draft:
+        yield draft
+        draft.replace(target)
+
+
+@contextmanager
+def drafted(target: Path) -> Iterator[Path]:
+    """Yield where to write what is moved to ``target`` later; what is not moved is removed.
+
+    Raises:
+        InvalidInputError: it cannot be written.
+    """
+    try:
+        with tempfile.TemporaryDirectory(prefix=f"{target.name}.", dir=target.parent) as folder:
+            yield Path(folder) / target.name
+    except QueryTimeoutError:  # an OSError, too, but not of the disk
+        raise
+    except OSError as error:
+        raise InvalidInputError(
+            f"{target} cannot be written ({error.strerror}); make room or name another place."
+        ) from error
 
 
 def copy_database(database: Path, target: Path) -> None:
@@ -24,7 +49,7 @@ def copy_database(database: Path, target: Path) -> None:
     A child process reads it: if this one did, closing the file would drop its lock.
 
     Raises:
-        InvalidInputError: the copy cannot be written.
+        OSError: the copy cannot be written.
     """
     log = database.with_name(f"{database.name}.wal")
     copies = {database: target, log: target.with_name(f"{target.name}.wal")}
@@ -38,4 +63,4 @@ def copy_database(database: Path, target: Path) -> None:
             check=False,
         )
         if done.returncode:
-            raise InvalidInputError(f"The backup could not be written: {done.stderr.strip()}.")
+            raise OSError(None, done.stderr.strip().rpartition(": ")[2])

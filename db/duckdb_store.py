@@ -140,11 +140,11 @@ class DuckDbStore:
         """See :meth:`Store.backup`."""
         if self.path is None:
             raise StoreError("A store in memory has no file to back up; export it instead.")
-        copying.refuse_occupied(target)
-        # Without a writer nothing changes the file or its log; readers go on.
-        with self._writer.lock:
-            copying.copy_database(self.path, target)
-        DuckDbStore(target).close()
+        with copying.written_whole(target) as draft:
+            # Without a writer nothing changes the file or its log; readers go on.
+            with self._writer.lock:
+                copying.copy_database(self.path, draft)
+            DuckDbStore(draft).close()  # its log becomes part of it
 
     def close(self) -> None:
         """Let go of the file."""

@@ -4,6 +4,7 @@ import ast
 import csv
 import hashlib
 import json
+import math
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -160,7 +161,7 @@ def read_latencies(
     device, digest = _device(device_name, batch_size, at), _digest(path)
     measurements = []
     for row, (subnet, line) in enumerate(zip(subnets, kept, strict=True)):
-        value = float(line[columns.latency]) * columns.unit_ms
+        value = _latency(line[columns.latency], path) * columns.unit_ms
         measurements.append(
             Measurement(
                 measurement_id=_uuid(file=digest, column=columns.latency, row=row),
@@ -218,6 +219,18 @@ def _config(line: Mapping[str, object], config: Mapping[str, str]) -> Mapping[st
 
 def _cell(value: object) -> object:
     return json.loads(value) if isinstance(value, str) else value
+
+
+def _latency(cell: object, path: Path) -> float:
+    try:
+        value = float(str(cell))
+    except ValueError:
+        value = math.nan
+    if not 0 < value < math.inf:
+        raise InvalidInputError(
+            f"{path} has the latency {cell!r}; expected a positive number, or nothing."
+        )
+    return value
 
 
 def _subnets(

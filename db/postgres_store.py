@@ -161,8 +161,11 @@ class PostgresStore:
 
     def backup(self, target: Path) -> None:
         """See :meth:`Store.backup`."""
-        copying.refuse_occupied(target)
-        with self._lake.moment() as cursor, DuckDbStore(target) as copy:
+        with (
+            copying.written_whole(target) as draft,
+            self._lake.moment() as cursor,
+            DuckDbStore(draft) as copy,
+        ):
             for table in rows.TABLES:
                 columns = ", ".join(f'"{name}"' for name in table.schema.names)
                 cursor.execute(f"SELECT {columns} FROM {table.name}")

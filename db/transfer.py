@@ -79,14 +79,21 @@ def export(store: Store, directory: Path, keep: Filter = EVERYTHING) -> dict[str
         raise InvalidInputError(f"{directory} cannot be written: {error.strerror}.") from error
     if occupied:
         raise InvalidInputError(f"{directory} is not empty; name a new directory.")
-    counts = {}
-    for table in TABLES:
-        with pq.ParquetWriter(directory / f"{table.name}.parquet", table.schema) as writer:
-            counts[table.name] = 0
-            for page in pages(store, table, keep):
-                writer.write_table(page)
-                counts[table.name] += page.num_rows
-    return counts
+    try:
+        return {table.name: _write(store, table, directory, keep) for table in TABLES}
+    except BaseException:
+        for table in TABLES:
+            (directory / f"{table.name}.parquet").unlink(missing_ok=True)
+        raise
+
+
+def _write(store: Store, table: Table, directory: Path, keep: Filter) -> int:
+    count = 0
+    with pq.ParquetWriter(directory / f"{table.name}.parquet", table.schema) as writer:
+        for page in pages(store, table, keep):
+            writer.write_table(page)
+            count += page.num_rows
+    return count
 
 
 def import_directory(store: Store, directory: Path) -> dict[str, int]:

@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 
+from latbase.db import copying
 from latbase.db.duckdb_store import DuckDbStore
 from latbase.db.rows import TABLES
 from latbase.db.sql import statements
@@ -51,17 +52,20 @@ def restore(backup: Path, target: Path) -> Path | None:
         if problems := check(store):
             raise StoreError(f"{backup} is damaged: {' '.join(problems)} Take another backup.")
     target.parent.mkdir(parents=True, exist_ok=True)
-    draft = target.with_name(f"{target.name}.restoring")
-    shutil.copyfile(backup, draft)
-    kept = None
-    if target.exists():
-        _refuse_if_in_use(target)
-        kept = target.with_name(f"{target.name}.before-restore")
-        target.replace(kept)
-        wal = target.with_name(f"{target.name}.wal")
-        if wal.exists():
-            wal.replace(kept.with_name(f"{kept.name}.wal"))
-    draft.replace(target)
+    with copying.drafted(target) as draft:
+        shutil.copyfile(backup, draft)
+        kept = _set_aside(target) if target.exists() else None
+        draft.replace(target)
+    return kept
+
+
+def _set_aside(target: Path) -> Path:
+    _refuse_if_in_use(target)
+    kept = target.with_name(f"{target.name}.before-restore")
+    target.replace(kept)
+    wal = target.with_name(f"{target.name}.wal")
+    if wal.exists():
+        wal.replace(kept.with_name(f"{kept.name}.wal"))
     return kept
 
 

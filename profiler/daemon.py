@@ -117,7 +117,7 @@ class Daemon:
         self._orders = orders
         self._presence = presence
         self._host_id = fingerprint.host.host_id
-        folder = content_id("store", {"target": link.target})
+        folder = content_id("store", {"target": link.target.rstrip("/")})
         self._outbox = Outbox(orders.state_dir / "outbox" / folder)
         self._workload = Workload(self._outbox)
         self._steady_now = steady_clock()
@@ -217,7 +217,15 @@ class Daemon:
 
     def _take(self, store: Store, jobs: Iterable[Job]) -> None:
         done = self._outbox.waiting() | self._workload.job_ids
-        new = [job for job in jobs if job.job_id not in done]
+        own = {each.configuration_id for each in self._own(store)}
+        new = []
+        for job in jobs:
+            if job.job_id in done:
+                continue
+            if job.configuration_id in own:
+                new.append(job)
+            else:  # claimed before the hardware changed
+                self._outbox.put_failure(job.job_id, _NOT_OURS.format(job.configuration_id))
         if new:
             say("jobs_claimed", jobs=len(new))
             self._workload.add(self._assignments(store, new))
@@ -299,6 +307,12 @@ class Daemon:
         self._link.drop()
         self._retry_at = time.monotonic() + self._retry_s
         self._retry_s = min(2 * self._retry_s, LAST_RETRY_S)
+
+
+_NOT_OURS = (
+    "configuration {} is of other hardware than this host has now; "
+    "a host with that hardware can measure it"
+)
 
 
 def offers(found: Fingerprint) -> list[Configuration]:

@@ -1,11 +1,11 @@
-"""One measurement at a time per device on a host, across processes and users."""
+"""What only one process of a host may do, across users: measure on a device, be the daemon."""
 
 import fcntl
 import os
 import re
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from latbase.errors import MeasurementError
@@ -26,7 +26,7 @@ def device_lock(
     directory: Path | None = None,
     on_wait: Callable[[str], None] | None = None,
 ) -> Iterator[None]:
-    """Hold ``device`` while measuring; the kernel lets go when this process ends, however it ends.
+    """Hold ``device`` while measuring.
 
     Args:
         device: ``cpu`` or the serial of a GPU.
@@ -36,11 +36,47 @@ def device_lock(
     Raises:
         MeasurementError: another process measures on the device and ``on_wait`` is None.
     """
-    name = re.sub(r"[^\w-]", "_", device)
-    path = (directory or lock_directory()) / f"latbase-{name}.lock"
+
+    def wait(holder: str) -> bool:
+        if on_wait is not None:
+            on_wait(f"{device} is being measured by {holder}; waiting until it has finished.")
+        return on_wait is not None
+
+    with ExitStack() as held:
+        try:
+            held.enter_context(host_lock(device, directory=directory, wait=wait))
+        except BlockingIOError as error:
+            raise MeasurementError(
+                f"{device} is being measured by {error}; measure again when it has finished."
+            ) from error
+        yield
+
+
+@contextmanager
+def host_lock(
+    name: str, *, directory: Path | None = None, wait: Callable[[str], bool] = lambda _: False
+) -> Iterator[None]:
+    """Hold what only one process of a host may; the kernel lets go when it ends, however it ends.
+
+    Args:
+        name: what to hold.
+        directory: where the locks lie; one for the whole host by default.
+        wait: told who holds it if it is held; returns whether to wait.
+
+    Raises:
+        BlockingIOError: it is held, by whom its text says.
+    """
+    file = re.sub(r"[^\w-]", "_", name)
+    path = (directory or lock_directory()) / f"latbase-{file}.lock"
     descriptor = _open(path)
     try:
-        _acquire(descriptor, f"{device} is being measured by {_holder(path)}", on_wait)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            holder = _holder(path)
+            if not wait(holder):
+                raise BlockingIOError(holder) from error
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
         _sign(path)
         yield
     finally:
@@ -53,16 +89,6 @@ def _open(path: Path) -> int:
         return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
         return os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
-
-
-def _acquire(descriptor: int, busy: str, on_wait: Callable[[str], None] | None) -> None:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        if on_wait is None:
-            raise MeasurementError(f"{busy}; measure again when it has finished.") from error
-        on_wait(f"{busy}; waiting until it has finished.")
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
 
 
 def _holder(path: Path) -> str:

@@ -4,13 +4,15 @@ import fcntl
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from latbase.errors import DaemonError
 from latbase.profiler import state
+from latbase.profiler.locks import host_lock
+from latbase.settings import defaults
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,14 +39,23 @@ class Presence:
 def only_daemon(state_dir: Path, store: str) -> Iterator[Presence]:
     """Be the daemon of this host for the block; yields how it begins.
 
+    A state directory that somebody chose makes a host of its own, as containers and tests are; the
+    ones of all users by default are one host.
+
     Raises:
         DaemonError: another daemon runs here.
     """
-    with (state.prepare(state_dir) / "daemon.lock").open("a") as lock:
+    with ExitStack() as held:
+        lock = held.enter_context((state.prepare(state_dir) / "daemon.lock").open("a"))
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise DaemonError(_occupied(_read(state_dir))) from error
+        if state_dir == defaults().state_dir:
+            try:
+                held.enter_context(host_lock("daemon"))
+            except BlockingIOError as error:
+                raise DaemonError(_occupied(f"{error}, of another user")) from error
         began = datetime.now(UTC).isoformat(timespec="seconds")
         presence = Presence(pid=os.getpid(), store=store, since=began)
         publish(state_dir, presence)
@@ -72,8 +83,10 @@ def running(state_dir: Path) -> Presence | None:
     return None
 
 
-def _occupied(other: Presence | None) -> str:
-    who = f"process {other.pid}, on {other.store}, since {other.since}" if other else "starting"
+def _occupied(other: Presence | str | None) -> str:
+    who = other or "starting"
+    if isinstance(other, Presence):
+        who = f"process {other.pid}, on {other.store}, since {other.since}"
     return (
         f"A daemon runs on this host already ({who}); one is enough for all devices. "
         "Stop it first, or give this one a state directory of its own with LATBASE_STATE_DIR."

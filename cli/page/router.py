@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from latbase.cli.page.launching import Launch, Launcher, Wanted
 from latbase.db import overview, queries
-from latbase.db.service.gate import Credentials, Gate, needs
+from latbase.db.service.gate import Credentials, needs, role_of
 from latbase.db.store import OwnedStore
 from latbase.db.tokens import Role
 from latbase.errors import StoreAccessError, UnknownNameError
@@ -123,8 +123,7 @@ def role(request: Request, credentials: Credentials) -> Answer:
     """Say what the caller may do, and what can be searched with; for readers."""
     from latbase.searcher import tactic_names
 
-    gate: Gate = request.app.state.gate
-    found = gate.role_of(credentials.credentials if credentials else None)
+    found = role_of(request, credentials)
     may_launch = credentials is not None and found.allows(Role.OPERATOR)
     return {"role": found.value, "may_launch": may_launch, "tactics": tactic_names()}
 

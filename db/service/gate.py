@@ -5,6 +5,7 @@ import ipaddress
 import secrets
 from collections.abc import Callable
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
@@ -52,12 +53,37 @@ def needs(role: Role) -> Callable[[Request, HTTPAuthorizationCredentials | None]
     """Return the dependency of an operation that ``role`` may use."""
 
     def check(request: Request, credentials: Credentials) -> None:
-        gate: Gate = request.app.state.gate
-        found = gate.role_of(credentials.credentials if credentials else None)
+        found = role_of(request, credentials)
         if not found.allows(role):
             raise StoreAccessError(f"This needs a token of role {role}; yours is of role {found}.")
 
     return check
+
+
+def role_of(request: Request, credentials: HTTPAuthorizationCredentials | None) -> Role:
+    """Return what the sender of ``request`` may do.
+
+    Raises:
+        StoreAccessError: the token is missing, wrong, revoked or expired; or a web page elsewhere
+            may have sent the request, having its own name lead to this machine (DNS rebinding).
+    """
+    gate: Gate = request.app.state.gate
+    if credentials is not None:
+        return gate.role_of(credentials.credentials)
+    server = request.scope.get("server")
+    if server and _is_loopback(server[0]) and not _is_loopback(_name_asked(request)):
+        raise StoreAccessError(
+            f"Without a token this service answers as localhost only, not as "
+            f"{_name_asked(request)!r}: name localhost or 127.0.0.1, or send a token."
+        )
+    return gate.role_of(None)
+
+
+def _name_asked(request: Request) -> str:
+    try:
+        return urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
+    except ValueError:
+        return ""
 
 
 def check_exposure(host: str, *, tls: bool, tokens: bool, insecure: bool) -> None:

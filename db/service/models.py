@@ -10,6 +10,8 @@ from latbase.db.tokens import Role, Token
 
 Text = Annotated[str, Field(min_length=1, max_length=10_000, pattern=r"^[^\x00]+$")]
 Ids = Annotated[list[Text], Field(max_length=10_000)]
+JobId = Annotated[str, Field(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
+JobIds = Annotated[list[JobId], Field(max_length=10_000)]
 LeaseS = Annotated[float, Field(gt=0, le=MAX_LEASE_S)]
 
 
@@ -38,7 +40,7 @@ class Query(_Body):
 class NewJob(_Body):
     """A job to queue; the same ``job_id`` again is the same job."""
 
-    job_id: Annotated[str, Field(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
+    job_id: JobId
     subnet_id: Text
     configuration_id: Text
     search_id: Text | None = None
@@ -65,7 +67,7 @@ class Heartbeat(_Body):
     """A host still works on jobs."""
 
     host_id: Text
-    job_ids: Ids
+    job_ids: JobIds
     lease_s: LeaseS = LEASE_S
 
 
@@ -73,21 +75,21 @@ class Finish(_Body):
     """A host has delivered."""
 
     host_id: Text
-    job_ids: Ids
+    job_ids: JobIds
 
 
 class Fail(_Body):
     """A host could not measure."""
 
     host_id: Text
-    job_id: Text
+    job_id: JobId
     error: Text
 
 
 class Cancel(_Body):
     """Jobs to call off."""
 
-    job_ids: Ids
+    job_ids: JobIds
 
 
 class Count(_Body):

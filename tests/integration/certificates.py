@@ -1,4 +1,4 @@
-"""Certificates that nobody signed but themselves."""
+"""Certificates that nobody signed but themselves, or an authority of their own."""
 
 import subprocess
 from collections.abc import Sequence
@@ -17,5 +17,21 @@ def self_signed(folder: Path, addresses: Sequence[str] = ("127.0.0.1",)) -> Tls:
     files = ("-out", str(made.certificate), "-keyout", str(made.key))
     subprocess.run(
         ["openssl", "req", "-x509", *key, *subject, *files], check=True, capture_output=True
+    )
+    return made
+
+
+def signed_by_an_authority(folder: Path) -> Tls:
+    """Make a certificate for 127.0.0.1 that an unknown authority signed, without it in the file."""
+    authority = self_signed(folder)
+    made = Tls(certificate=folder / "leaf.pem", key=folder / "leaf-key.pem")
+    by = ("-CA", str(authority.certificate), "-CAkey", str(authority.key))
+    names = ("-addext", "subjectAltName=IP:127.0.0.1", "-addext", "basicConstraints=CA:FALSE")
+    files = ("-out", str(made.certificate), "-keyout", str(made.key))
+    key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=leaf")
+    subprocess.run(
+        ["openssl", "req", "-x509", *by, *key, *names, *files, "-days", "2"],
+        check=True,
+        capture_output=True,
     )
     return made

@@ -1,14 +1,14 @@
 """A full or read-only disk under the store: one sentence, and nothing acknowledged is lost."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from latbase.db import Store, connect
+from latbase.db import Store, connect, transfer, upkeep
 from latbase.db.duckdb_store import DuckDbStore
 from latbase.db.service.running import Service
-from latbase.errors import StoreError
+from latbase.errors import InvalidInputError, StoreError
 from tests.integration.db.samples import World
 from tests.integration.disks import SmallDisk, small_disk
 
@@ -66,3 +66,28 @@ def test_a_read_only_disk_can_be_read(disk: SmallDisk) -> None:
         connect(path)
     with pytest.raises(StoreError, match="its file system is read-only"):
         connect(disk.folder / "new.duckdb")
+
+
+def test_a_copy_that_finds_no_room_leaves_nothing(disk: SmallDisk, tmp_path: Path) -> None:
+    path, target = tmp_path / "latency.duckdb", disk.folder / "copy"
+    with DuckDbStore(path) as owned, Service(owned) as service, connect(service.url) as served:
+        owned.write(WORLD.base())
+        owned.write([WORLD.measurement(number % 3) for number in range(200)])
+        owned.backup(tmp_path / "backup.duckdb")
+        disk.fill()
+        copies: list[Callable[[], object]] = [
+            lambda: owned.backup(target),
+            lambda: served.backup(target),
+            lambda: upkeep.restore(tmp_path / "backup.duckdb", target),
+        ]
+        for copy in copies:
+            with pytest.raises(InvalidInputError, match=r"copy cannot be written .No space left"):
+                copy()
+        with pytest.raises(OSError, match="No space left"):
+            transfer.export(owned, target)
+        assert not any(target.iterdir())
+        disk.make_room()
+        assert transfer.export(owned, target)["measurement"] == 200
+        copies[0] = lambda: owned.backup(disk.folder / "backup.duckdb")
+        copies[0]()
+    assert {each.name for each in disk.folder.iterdir()} == {"copy", "backup.duckdb"}

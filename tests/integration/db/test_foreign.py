@@ -115,3 +115,12 @@ def test_published_latencies_are_read_whole(shared_data: Path) -> None:
         store.write(records)
         (row,) = store.query("FROM coverage").to_pylist()
     assert row["measurements"] == 5000
+
+
+@pytest.mark.parametrize("latency", ["-3", "0", "inf", "fast"])
+def test_what_is_no_latency_is_refused(tmp_path: Path, latency: str) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text(f'config,ms\n"{{""ks"": [3, 3], ""d"": [2]}}",{latency}\n')
+    columns = foreign.LatencyColumns(latency="ms", config={"": "config"})
+    with pytest.raises(InvalidInputError, match=r"has the latency .*expected a positive number"):
+        foreign.read_latencies(path, Toy(), columns, device_name="phone")

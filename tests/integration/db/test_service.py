@@ -99,6 +99,29 @@ class TestRoles:
         with connect(running.url) as store:
             assert len(self.allowed(store)) == 8
 
+    @pytest.mark.parametrize(
+        ("name", "status"),
+        [
+            ("localhost:80", 200),
+            ("[::1]:80", 200),
+            ("evil.example", 401),
+            ("", 401),
+            ("[", 401),
+            ("127.0.0.1.evil.example", 401),
+        ],
+    )
+    def test_without_tokens_no_web_page_reaches_it_under_a_name_of_its_own(
+        self, owned: DuckDbStore, running: Service, name: str, status: int
+    ) -> None:
+        asked = {"url": f"{running.url}/v1/tokens", "headers": {"Host": name}}
+        found = httpx.get(**asked)  # type: ignore[arg-type]  # by name
+        assert found.status_code == status
+        if status == 401:
+            assert "answers as localhost only" in found.json()["message"]
+        bearer = owned.tokens.create("me", Role.OPERATOR).bearer
+        asked["headers"] = {"Host": name, "Authorization": f"Bearer {bearer}"}
+        assert httpx.get(**asked).status_code == 200  # type: ignore[arg-type]  # by name
+
     def test_once_there_is_a_token_everybody_needs_one(
         self, owned: DuckDbStore, running: Service
     ) -> None:
@@ -278,6 +301,15 @@ class TestEndpoint:
         with connect(path) as store:
             assert isinstance(store, DuckDbStore)
             assert store.query("FROM subnet").num_rows == 3
+
+    def test_it_is_not_looked_for_behind_a_proxy(
+        self, owned: DuckDbStore, running: Service, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+            monkeypatch.setenv(name, "http://127.0.0.1:9")
+        assert owned.path is not None
+        with connect(owned.path) as store:
+            assert store.description == running.url
 
     def test_the_owners_commands_need_no_token(self, owned: DuckDbStore, running: Service) -> None:
         owned.tokens.create("for others", Role.READER)

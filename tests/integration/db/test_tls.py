@@ -10,7 +10,7 @@ from latbase.db.client import HttpStore
 from latbase.db.duckdb_store import DuckDbStore
 from latbase.db.service.running import Service, Tls
 from latbase.errors import InvalidInputError, StoreAccessError, StoreUnreachableError
-from tests.integration.certificates import self_signed
+from tests.integration.certificates import self_signed, signed_by_an_authority
 
 
 @pytest.fixture
@@ -32,6 +32,12 @@ def test_who_has_the_certificate_gets_in(service: Service, tls: Tls) -> None:
 @pytest.mark.usefixtures("service")
 def test_commands_of_the_machine_find_it_by_the_file(tmp_path: Path) -> None:
     with connect(tmp_path / "latency.duckdb") as store:
+        assert isinstance(store, HttpStore)
+
+
+def test_it_is_found_too_where_an_authority_signed_the_certificate(tmp_path: Path) -> None:
+    path, tls = tmp_path / "latency.duckdb", signed_by_an_authority(tmp_path / "own")
+    with DuckDbStore(path) as owned, Service(owned, tls=tls), connect(path) as store:
         assert isinstance(store, HttpStore)
 
 

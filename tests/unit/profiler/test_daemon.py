@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import logging
+import os
 import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -11,12 +12,12 @@ from pathlib import Path
 import pytest
 import time_machine
 
-from latbase import db
+from latbase import db, settings
 from latbase.db import Store
 from latbase.db.jobs import JobRequest, JobStatus, new_id
 from latbase.db.records import Configuration
 from latbase.errors import DaemonError, StoreError
-from latbase.profiler import presence
+from latbase.profiler import locks, presence
 from latbase.profiler.assignment import Assignment
 from latbase.profiler.daemon import Daemon, Every, Orders, offers
 from latbase.profiler.feasibility import possible
@@ -153,6 +154,25 @@ def test_there_is_one_daemon_per_state_directory(tmp_path: Path):
         pass
 
 
+def test_two_users_of_a_host_have_one_daemon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(locks, "RUN_LOCK", tmp_path)
+
+    def by_default(user: str) -> Path:
+        monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / user))
+        return settings.defaults().state_dir
+
+    chosen = tmp_path / "a host of its own"
+    with (
+        presence.only_daemon(by_default("ann"), "hers"),
+        presence.only_daemon(chosen, "another"),
+        pytest.raises(DaemonError, match=rf"already \(process {os.getpid()}, of another user"),
+        presence.only_daemon(by_default("bob"), "his"),
+    ):
+        pass
+    with presence.only_daemon(by_default("bob"), "his"):
+        pass
+
+
 def test_a_host_offers_only_what_it_can_measure(found: Fingerprint):
     offered = offers(found)
     assert {each.device for each in offered} >= {"cpu"}
@@ -233,3 +253,27 @@ def test_a_clock_set_back_silences_no_host(
     with time_machine.travel(datetime.now(UTC) - timedelta(hours=1)):
         assert seen_at() > first
     link.drop()
+
+
+def test_jobs_claimed_before_the_hardware_changed_go_back(
+    found: Fingerprint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("os.nice", lambda _: 0)
+    with db.connect(":memory:") as store:
+        store.write(WORLD.base())
+        store.write([dataclasses.replace(WORLD.host, host_id=found.host.host_id)])
+        request = JobRequest(
+            job_id=new_id(),
+            subnet_id=WORLD.subnet(0).subnet_id,
+            configuration_id=WORLD.configuration.configuration_id,
+            max_attempts=1,
+        )
+        store.jobs.enqueue([request])
+        assert store.jobs.claim(found.host.host_id, [request.configuration_id])
+        link = Link("http://as.if.served", lambda: store)
+        here = presence.Presence(pid=1, store=link.target, since="now")
+        daemon = Daemon(link, found, Orders(state_dir=tmp_path), here)
+        daemon.step()
+        ((status, error),) = jobs(store)
+        assert status == "failed"
+        assert "is of other hardware than this host has now" in str(error)
