@@ -162,9 +162,17 @@ def _mark_stopped(store: "Store", launch: Launch) -> None:
     """Mark the search that the launch began, if it came so far."""
     wanted = launch.wanted
     found = store.query(
-        "SELECT search_id FROM search WHERE status = 'running' AND configuration_id = ? "
-        "AND tactic = ? AND seed = ? AND created_at >= ? ORDER BY created_at LIMIT 1",
-        [wanted.configuration_id, wanted.tactic, wanted.seed, launch.began_at],
+        "SELECT search_id FROM search JOIN supernet USING (supernet_id) WHERE supernet = ? "
+        # A search that measures nothing is of no configuration.
+        "AND coalesce(configuration_id = ?, true) AND tactic = ? AND seed = ? "
+        "AND status = 'running' AND created_at >= ? ORDER BY created_at LIMIT 1",
+        [
+            wanted.supernet,
+            wanted.configuration_id,
+            wanted.tactic,
+            wanted.seed,
+            launch.began_at,
+        ],
     )["search_id"].to_pylist()
     for search_id in found:
         store.write([replace(queries.search(store, search_id), status=SearchStatus.STOPPED)])

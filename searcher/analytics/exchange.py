@@ -47,7 +47,8 @@ def exchange(store: "Store", searches: Sequence[Results]) -> list[Borrowed]:
     """Judge every front on every other machine by values measured there.
 
     Raises:
-        InvalidInputError: the searches are of different supernets or objectives, or span no box.
+        InvalidInputError: the searches are of different supernets or objectives, span no box, or
+            one's front has no hypervolume in it.
     """
     same_objectives(searches)
     if len({search.record.supernet_id for search in searches}) > 1:
@@ -155,10 +156,16 @@ def _borrowed(store: "Store", here: Results, donor: Results) -> Borrowed:
     known = np.isfinite(used.values).all(axis=1)
     lost = None
     if known.size and known.all():
-        own = minimised(here.objectives, here.values[here.on_front()])
+        own = minimised(here.objectives, here.values)
         other = minimised(here.objectives, used.values)
+        # Of all that was evaluated here, not of the fronts alone: their ends would count nothing.
         box = Box.around([own, other])
-        before = box.percent(own.points)
+        before = box.percent(own.points[own.feasible])
+        if not before:
+            raise InvalidInputError(
+                f"Search {here.record.search_id} has {len(here.values)} evaluations, none better "
+                "than others in all objectives, so nothing can be lost; let it evaluate more."
+            )
         lost = 100.0 * (1.0 - box.percent(other.points[other.feasible]) / before)
     return Borrowed(
         used_on=here.record.search_id,

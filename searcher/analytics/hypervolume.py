@@ -123,13 +123,14 @@ def growths(searches: Sequence[Results]) -> list[Growth]:
     """Return how the hypervolume grew, per tactic; one box holds all of one configuration.
 
     Raises:
-        InvalidInputError: the searches have different objectives, or span no box.
+        InvalidInputError: the searches have different objectives, span no box, or two differ in
+            nothing.
     """
     same_objectives(searches)
     outcomes: dict[str | None, list[tuple[str, Minimised]]] = {}
-    for search in searches:
+    for search, label in zip(searches, _labels(searches), strict=True):
         outcome = minimised(search.objectives, search.values)
-        outcomes.setdefault(search.record.configuration_id, []).append((_label(search), outcome))
+        outcomes.setdefault(search.record.configuration_id, []).append((label, outcome))
     groups: dict[str, list[Values]] = {}
     for labelled in outcomes.values():
         box = Box.around([outcome for _, outcome in labelled])
@@ -193,6 +194,26 @@ def draw(found: Sequence[Growth]) -> "Figure":
     return figure
 
 
-def _label(search: Results) -> str:
-    place = search.record.configuration_id
-    return f"{search.supernet}, {search.record.tactic}" + (f", {place[:8]}" if place else "")
+SETTINGS = ("algorithm", "predictor", "warm_start", "popdb")
+"""Options of a search that make it another one, whatever its seed."""
+
+
+def _labels(searches: Sequence[Results]) -> list[str]:
+    """Name what each search has in common with those that differ in their seed only."""
+    asked = [search.record.options for search in searches]
+    told = [name for name in SETTINGS if len({str(options.get(name)) for options in asked}) > 1]
+    labels: list[str] = []
+    seen: set[tuple[str, int]] = set()
+    for search in searches:
+        record = search.record
+        place = [record.configuration_id[:8]] if record.configuration_id else []
+        settings = [f"{name} {record.options.get(name) or 'by default'}" for name in told]
+        label = ", ".join([search.supernet, record.tactic, *place, *settings])
+        if (label, record.seed) in seen:
+            raise InvalidInputError(
+                f"Two of the searches are {label} with seed {record.seed}; name one of them, for "
+                "a band is over different seeds."
+            )
+        seen.add((label, record.seed))
+        labels.append(label)
+    return labels

@@ -60,6 +60,16 @@ def test_the_loss_is_that_of_the_remeasured_front(store):
     assert not np.isnan(worse).any()
 
 
+def test_a_front_without_hypervolume_is_no_measure(store):
+    here = results.load(store, "10")
+    ends = [int(here.values[:, 0].argmax()), int(here.values[:, 1].argmin())]
+    tiny = replace(
+        here, values=here.values[ends], subnet_ids=tuple(here.subnet_ids[row] for row in ends)
+    )
+    with pytest.raises(InvalidInputError, match=r"has 2 evaluations, none better .*evaluate mo"):
+        exchange(store, [tiny, replace(tiny)])
+
+
 def area(points: npt.NDArray[np.float64], least_top1: float, most_ms: float) -> float:
     """Sum rectangles from the fastest to the slowest, each above the best so far."""
     total, best = 0.0, least_top1
@@ -74,7 +84,7 @@ def test_the_loss_is_that_of_hypervolumes_counted_by_hand(store):
     (cost, _) = exchange(store, [here, there])
     own = here.values[here.on_front()]
     used = exchanging.used_on(store, here, there).values
-    both = np.vstack([own, used])
+    both = np.vstack([here.values, used])
     corner = float(both[:, 0].min()), float(both[:, 1].max())
     assert cost.lost_percent == pytest.approx(100 * (1 - area(used, *corner) / area(own, *corner)))
 

@@ -1,5 +1,7 @@
 """Shares of a box grow with evaluations and agree with the hypervolume of everything so far."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -41,6 +43,24 @@ def test_searches_that_differ_in_the_seed_are_one_growth(studied):
     assert [growth.seeds for growth in found] == [2, 2]
     assert all(growth.mean[-1] > growth.mean[0] for growth in found)
     assert all((growth.deviation > 0).any() for growth in found)
+
+
+def test_searches_of_other_settings_are_another_growth(studied):
+    with connect(studied, read_only=True) as store:
+        one, two = (results.load(store, each) for each in ("10", "11"))
+    ridge = replace(two.record, options=two.record.options | {"predictor": "ridge"})
+    labels = [growth.label for growth in growths([one, replace(two, record=ridge)])]
+    assert [label.rpartition(", ")[2] for label in labels] == [
+        "predictor by default",
+        "predictor ridge",
+    ]
+
+
+def test_the_same_search_again_is_no_second_seed(studied):
+    with connect(studied, read_only=True) as store:
+        one = results.load(store, "10")
+    with pytest.raises(InvalidInputError, match=r"Two of the searches are .* with seed 0"):
+        growths([one, one])
 
 
 def test_the_band_is_mean_and_deviation_of_the_seeds(studied):
