@@ -48,7 +48,7 @@ def test_searches_that_differ_in_the_seed_are_one_growth(studied):
 def test_searches_of_other_settings_are_another_growth(studied):
     with connect(studied, read_only=True) as store:
         one, two = (results.load(store, each) for each in ("10", "11"))
-    ridge = replace(two.record, options=two.record.options | {"predictor": "ridge"})
+    ridge = replace(two.record, options={**two.record.options, "predictor": "ridge"})
     labels = [growth.label for growth in growths([one, replace(two, record=ridge)])]
     assert [label.rpartition(", ")[2] for label in labels] == [
         "predictor by default",
