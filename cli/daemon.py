@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -134,6 +135,8 @@ def run(settings: Settings, work: Work) -> None:
     import signal
     import threading
 
+    # Arrow's own pool keeps what idling needs no more. Read when it is imported, so before the rest.
+    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     from latbase import profiler
     from latbase.cli.page.launching import Launcher
     from latbase.profiler import daemon as daemons
