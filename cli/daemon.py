@@ -135,7 +135,7 @@ def run(settings: Settings, work: Work) -> None:
     import signal
     import threading
 
-    # Arrow's own pool keeps what idling needs no more. Read when it is imported, so before the rest.
+    # Arrow keeps in a pool of its own what idling needs no more. Asked when it is imported: first.
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     from latbase import profiler
     from latbase.cli.page.launching import Launcher
