@@ -12,7 +12,8 @@ const webgl = (() => {
 
 export const style = (position) => ({
   color: COLORS[position % COLORS.length],
-  symbol: SYMBOLS[position % SYMBOLS.length],
+  // One further in every round, so that a pair of both does not come again before 49.
+  symbol: SYMBOLS[(position + Math.floor(position / COLORS.length)) % SYMBOLS.length],
 });
 
 // points: [{name, x, y, ids, text, color, symbol, size, line}]; onPick(id) on hover-click.

@@ -24,7 +24,7 @@ export function keepToken(token) {
 
 export async function ask(path, body) {
   const token = sessionStorage.getItem(KEY);
-  const answer = await fetch(`../v1/page/${path}`, {
+  const answer = await reach(`../v1/page/${path}`, {
     method: body === undefined ? "GET" : "POST",
     headers: {
       ...(token ? { Authorization: `Bearer ${token}` } : {}),
@@ -32,7 +32,15 @@ export async function ask(path, body) {
     },
     body: body === undefined ? undefined : JSON.stringify(body),
   });
-  const found = await answer.json();
-  if (!answer.ok) throw new Refused(answer.status, found.message ?? answer.statusText);
-  return found;
+  const found = await answer.json().catch(() => null); // a proxy between answers in a language of its own
+  if (found && answer.ok) return found;
+  throw new Refused(answer.status, found?.message ?? `The service failed (${answer.status} ${answer.statusText}); its log says why.`);
+}
+
+async function reach(address, request) {
+  try {
+    return await fetch(address, request);
+  } catch {
+    throw new Refused(0, "The service does not answer; is it still running?");
+  }
 }

@@ -13,7 +13,7 @@ export function make(tag, attributes, ...children) {
 }
 
 const number = (value, digits = 4) =>
-  value === null || value === undefined ? "–" : Number(value).toPrecision(digits).replace(/\.?0+$/, "");
+  value === null || value === undefined ? "–" : String(Number(Number(value).toPrecision(digits)));
 const count = (value) => (value ?? 0).toLocaleString();
 const when = (value) => (value ? new Date(value).toLocaleString() : "–");
 const since = (seconds) =>
@@ -24,15 +24,34 @@ const place = (each) =>
   `${each.cpu ?? "unknown processor"}: ${each.device}, ${each.threads} thread${each.threads > 1 ? "s" : ""}, ` +
   `batch ${each.batch_size}, ${each.precision}, ${each.engine}, ${each.input_size} (${each.configuration_id.slice(0, 8)})`;
 
+// Makes the children of a place like fresh ones and keeps what is equal, with focus and scroll.
+// What listens must differ from what listens for something else: in an href or a data attribute.
+const HOLDERS = new Set(["DIV", "TABLE", "TBODY", "TR", "TD"]);
+function renew(place, ...fresh) {
+  const focused = place.contains(document.activeElement) ? document.activeElement.dataset.id : undefined;
+  match(place, fresh);
+  if (focused && !place.contains(document.activeElement)) place.querySelector(`[data-id="${CSS.escape(focused)}"]`)?.focus();
+}
+
+function match(place, fresh) {
+  fresh.forEach((next, at) => {
+    const now = place.childNodes[at];
+    if (!now) place.append(next);
+    else if (now.isEqualNode(next)) return;
+    else if (HOLDERS.has(now.nodeName) && now.cloneNode().isEqualNode(next.cloneNode())) match(now, [...next.childNodes]);
+    else now.replaceWith(next);
+  });
+  while (place.childNodes.length > fresh.length) place.lastChild.remove();
+}
+
 // columns: [heading, row => cell, isNumber]; pick(row) makes rows that keyboard and mouse select.
-function table(columns, rows, { pick, empty = "Nothing yet." } = {}) {
+function table(columns, rows, { pick, chosen, empty = "Nothing yet." } = {}) {
   if (!rows.length) return make("p", { class: "quiet" }, empty);
   const body = make("tbody", {});
   for (const row of rows) {
     const cells = columns.map(([, cell, numeric]) => make("td", { class: numeric ? "number" : undefined }, cell(row)));
-    const line = make("tr", pick ? { tabindex: "0", "aria-selected": "false" } : {}, ...cells);
+    const line = make("tr", pick ? { tabindex: "0", "data-id": row.id, "aria-selected": String(row.id === chosen) } : {}, ...cells);
     if (pick) {
-      line.dataset.id = row.id ?? "";
       line.addEventListener("click", () => pick(row));
       line.addEventListener("keydown", (event) => {
         if (event.key === "Enter" || event.key === " ") pick(row);
@@ -46,6 +65,26 @@ function table(columns, rows, { pick, empty = "Nothing yet." } = {}) {
   }
   const head = columns.map(([title, , numeric]) => make("th", { scope: "col", class: numeric ? "number" : undefined }, title));
   return make("div", { class: "scroll" }, make("table", {}, make("thead", {}, make("tr", {}, ...head)), body));
+}
+
+// The points of a chart for whoever does not see or point at them; some at a time, for they may be many.
+const PAGE_ROWS = 100;
+function listPoints(place, columns, rows, pick) {
+  const open = Boolean(place.querySelector("details")?.open);
+  const list = make("div", {});
+  const more = make("button", { type: "button" });
+  const details = make("details", { class: "points" }, make("summary", {}, `The ${count(rows.length)} points as a table`), list, more);
+  let shown = 0;
+  function draw() {
+    shown = Math.min(shown + PAGE_ROWS, rows.length);
+    renew(list, table(columns, rows.slice(0, shown), { pick, empty: "No point." }));
+    more.textContent = `Show more (${count(rows.length - shown)} left)`;
+    more.hidden = shown === rows.length;
+  }
+  more.addEventListener("click", draw);
+  details.addEventListener("toggle", () => shown || draw());
+  details.open = open;
+  place.replaceChildren(details);
 }
 
 function choice(label, options, chosen) {
@@ -65,7 +104,8 @@ async function fleet(root) {
   async function draw() {
     const { hosts, configurations, jobs } = await ask("fleet");
     const waiting = (id) => jobs.filter((each) => each.configuration_id === id).map((each) => `${each.jobs} ${each.status}`).join(", ");
-    root.replaceChildren(
+    renew(
+      root,
       make("h1", {}, "Fleet"),
       make("h2", {}, "Hosts"),
       table([
@@ -102,7 +142,7 @@ async function coverage(root) {
       ["Sub-networks", (row) => count(row.subnets), true],
       ["Stable", (row) => count(row.stable), true],
       ["Unstable", (row) => count(row.unstable), true],
-      ["Predictor", (row) => row.predictor ?? "not judged"],
+      ["Predictor", (row) => row.predictor ?? "not judged yet (latbase predictor)"],
       ["τ", (row) => number(row.tau, 3), true],
       ["MAPE %", (row) => number(row.mape_percent, 3), true],
       ["Newest", (row) => when(row.newest_at)],
@@ -127,13 +167,19 @@ async function latency(root) {
   const chart = make("div", { class: "chart", role: "img", "aria-label": "Latencies on two configurations" });
   const said = make("p", { class: "quiet", role: "status" });
   const details = make("aside", { class: "panel", "aria-live": "polite" }, "Choose a point to see its sub-network.");
-  root.append(make("form", {}, supernetLabel, xLabel, yLabel), said, make("div", { class: "beside" }, chart, details));
+  const list = make("section", {});
+  root.append(make("form", {}, supernetLabel, xLabel, yLabel), said, make("div", { class: "beside" }, make("div", {}, chart, list), details));
+  const pick = (id) => choose(root, chart, details, id, known);
   async function draw() {
     const found = await ask(`latency?supernet_id=${supernet.value}&x=${x.value}&y=${y.value}`);
     said.textContent = `${count(found.subnet_id.length)} sub-networks are measured on both.`;
     scatter(chart, [{ name: "measured", x: found.x_ms, y: found.y_ms, ids: found.subnet_id, color: style(0).color, size: 5 }],
-      { x: `latency_ms on ${x.value.slice(0, 8)}`, y: `latency_ms on ${y.value.slice(0, 8)}` },
-      (id) => inspect(details, id, known));
+      { x: `latency_ms on ${x.value.slice(0, 8)}`, y: `latency_ms on ${y.value.slice(0, 8)}` }, pick);
+    listPoints(list, [
+      ["Sub-network", (row) => row.id.slice(0, 8)],
+      [`ms on ${x.value.slice(0, 8)}`, (row) => number(found.x_ms[row.at]), true],
+      [`ms on ${y.value.slice(0, 8)}`, (row) => number(found.y_ms[row.at]), true],
+    ], found.subnet_id.map((id, at) => ({ id, at })), (row) => pick(row.id));
   }
   for (const select of [supernet, x, y]) select.addEventListener("change", draw);
   await draw();
@@ -142,13 +188,26 @@ async function latency(root) {
 // Where the panel comes after what is chosen from, as in page.css.
 const narrow = matchMedia("(max-width: 52rem)");
 
+// Marks a sub-network in chart and tables, and tells about it in the panel.
+async function choose(root, chart, panel, id, known) {
+  root.querySelectorAll("tr[data-id]").forEach((line) => line.setAttribute("aria-selected", String(line.dataset.id === id)));
+  mark(chart, id);
+  await inspect(panel, id, known);
+}
+
 async function inspect(panel, id, known) {
   const found = await ask(`subnets/${encodeURIComponent(id)}`);
   const text = JSON.stringify(JSON.parse(found.config));
+  const shown = make("pre", {}, text);
   const copy = make("button", { type: "button" }, "Copy as JSON");
   copy.addEventListener("click", async () => {
-    await navigator.clipboard.writeText(text);
-    copy.textContent = "Copied";
+    if (navigator.clipboard) {
+      await navigator.clipboard.writeText(text);
+      copy.textContent = "Copied";
+    } else { // a browser gives it to HTTPS and this machine only
+      getSelection().selectAllChildren(shown);
+      copy.textContent = "Selected: copy it with Ctrl+C";
+    }
   });
   const measured = new Set(found.latencies.map((row) => row.configuration_id));
   const missing = [...known.keys()].filter((configuration_id) => !measured.has(configuration_id))
@@ -160,7 +219,7 @@ async function inspect(panel, id, known) {
       ["ms", (row) => number(row.latency_ms), true],
       ["Verdict", (row) => row.verdict],
     ], [...found.latencies, ...missing], { empty: "It is measured nowhere." }),
-    make("pre", {}, text), copy,
+    shown, copy,
   );
   if (narrow.matches) panel.scrollIntoView({ block: "nearest" });
 }
@@ -168,14 +227,14 @@ async function inspect(panel, id, known) {
 async function searches(root) {
   async function draw() {
     const [{ searches: rows }, known] = await Promise.all([ask("searches"), places()]);
-    root.replaceChildren(make("h1", {}, "Searches"), table([
-      ["Search", (row) => make("a", { href: `#/search/${row.search_id}` }, row.search_id.slice(0, 8))],
+    renew(root, make("h1", {}, "Searches"), table([
+      ["Search", (row) => make("a", { href: `#/search/${row.search_id}`, "data-id": row.search_id }, row.search_id.slice(0, 8))],
       ["Status", (row) => row.status],
       ["Supernet", (row) => row.supernet],
       ["Configuration", (row) => named(known, row.configuration_id)],
       ["Tactic", (row) => row.tactic],
       ["Evaluations", (row) => count(row.evaluations), true],
-      ["On the front", (row) => count(row.on_front), true],
+      ["On the front", (row) => (row.status === "running" ? "–" : count(row.on_front)), true],
       ["Begun", (row) => when(row.created_at)],
     ], rows, { empty: "No search yet; launch one, or run latbase search." }));
     return true;
@@ -199,11 +258,10 @@ async function search(root, id) {
   const list = make("section", {});
   const shown = make("div", {}, chart, make("h2", {}, "Front"), list);
   root.append(heading, remarks, make("div", { class: "beside" }, shown, details));
-  let drawn = -1;
+  let drawn = -1, chosen;
   async function pick(subnet) {
-    list.querySelectorAll("tr").forEach((line) => line.setAttribute("aria-selected", String(line.dataset.id === subnet)));
-    mark(chart, subnet);
-    await inspect(details, subnet, known);
+    chosen = subnet;
+    await choose(root, chart, details, subnet, known);
   }
   async function draw() {
     const found = await ask(`searches/${encodeURIComponent(id)}`);
@@ -215,16 +273,17 @@ async function search(root, id) {
     const best = members(found);
     if (drawn) {
       const x = across(found), y = found.values[0], rest = found.subnet_ids.map((_, at) => at).filter((at) => !found.on_front[at]);
-      const points = (name, rows, more) => ({ name, x: rows.map((at) => x[at]), y: rows.map((at) => y[at]), ids: rows.map((at) => found.subnet_ids[at]), ...more });
+      const trace = (name, rows, more) => ({ name, x: rows.map((at) => x[at]), y: rows.map((at) => y[at]), ids: rows.map((at) => found.subnet_ids[at]), ...more });
       scatter(chart, [
-        points(`evaluated (${rest.length})`, rest, { color: "#9aa5b1", size: 6 }),
-        points(`front (${best.length})`, best.map(({ at }) => at), { ...style(0), size: 10, line: found.values.length === 2 }),
+        trace(`evaluated (${rest.length})`, rest, { color: "#9aa5b1", size: 6 }),
+        trace(`front (${best.length})`, best.map(({ at }) => at), { ...style(0), size: 10, line: found.values.length === 2 }),
       ], axesOf(found), pick);
+      if (chosen) mark(chart, chosen);
     }
-    list.replaceChildren(table([
+    renew(list, table([
       ...found.axes.map((axis, column) => [axis, (row) => number(found.values[column][row.at], 5), true]),
       ["Sub-network", (row) => row.id.slice(0, 8)],
-    ], best, { pick: (row) => pick(row.id), empty: "No evaluation yet." }));
+    ], best, { pick: (row) => pick(row.id), chosen, empty: "No evaluation yet." }));
     return running;
   }
   return (await draw()) ? draw : undefined;
@@ -242,8 +301,10 @@ async function compare(root) {
   });
   const lines = rows.map((row, at) => [boxes[at], row]);
   const costs = make("section", {});
+  const list = make("div", {});
+  const pick = (id) => choose(root, chart, details, id, known);
   let turns = 0;
-  root.append(make("h1", {}, "Compare fronts"), said, make("div", { class: "beside" }, chart, details), costs, make("h2", {}, "Searches"), table([
+  root.append(make("h1", {}, "Compare fronts"), said, make("div", { class: "beside" }, make("div", {}, chart, list), details), costs, make("h2", {}, "Searches"), table([
     ["Show", ([box, row]) => make("label", {}, box, row.search_id.slice(0, 8))],
     ["Supernet", ([, row]) => row.supernet],
     ["Configuration", ([, row]) => named(known, row.configuration_id)],
@@ -259,12 +320,17 @@ async function compare(root) {
     const told = await costsOf(alike).catch((error) => [make("p", { class: "quiet" }, error.message)]);
     if (turn !== turns) return;
     costs.replaceChildren(...told);
-    said.textContent = alike.length < found.length ? "Left out: searches of another supernet or other objectives than the first." : "Fronts of the chosen searches.";
+    said.textContent = !found.length ? "Choose searches that optimise the same." : alike.length < found.length ? "Left out: searches of another supernet or other objectives than the first." : "Fronts of the chosen searches.";
     scatter(chart, alike.map((each, at) => {
       const best = members(each).map((member) => member.at);
       return { name: `${each.search_id.slice(0, 8)} on ${(each.configuration_id ?? "–").slice(0, 8)}`, ...style(at), size: 9, line: each.values.length === 2,
         x: best.map((row) => across(each)[row]), y: best.map((row) => each.values[0][row]), ids: best.map((row) => each.subnet_ids[row]) };
-    }), alike.length ? axesOf(alike[0]) : { x: "", y: "" }, (id) => inspect(details, id, known));
+    }), alike.length ? axesOf(alike[0]) : { x: "", y: "" }, pick);
+    listPoints(list, [
+      ["Search", ({ each }) => each.search_id.slice(0, 8)],
+      ...(alike[0]?.axes ?? []).map((axis, column) => [axis, ({ each, at }) => number(each.values[column][at], 5), true]),
+      ["Sub-network", ({ id }) => id.slice(0, 8)],
+    ], alike.flatMap((each) => members(each).map(({ id, at }) => ({ id, at, each }))), ({ id }) => pick(id));
   }
   async function costsOf(alike) {
     if (alike.length < 2) return [];
@@ -282,7 +348,7 @@ async function compare(root) {
 async function launch(root) {
   const [can, { coverage: rows }, known] = await Promise.all([ask("role"), ask("coverage"), places()]);
   const [supernetLabel, supernet] = choice("Supernet", [...new Set(rows.map((row) => row.supernet))].map((name) => [name, name]));
-  const [whereLabel, where] = choice("Configuration", [...known.keys()].map((id) => [id, named(known, id)]));
+  const [whereLabel, where] = choice("Measured on", [...known.keys()].map((id) => [id, named(known, id)]));
   const [tacticLabel, tactic] = choice("Tactic", can.tactics.map((name) => [name, name]), "auto");
   const objectives = make("input", { value: "top1 latency_ms", required: true });
   const evaluations = make("input", { type: "number", min: 1, max: 100000, value: 100, required: true });
@@ -308,13 +374,13 @@ async function launch(root) {
     }
   }
   function stopper(row) {
-    const stop = make("button", { type: "button", disabled: !can.may_launch }, "Stop");
+    const stop = make("button", { type: "button", "data-id": `stop ${row.number}`, disabled: !can.may_launch }, "Stop");
     stop.addEventListener("click", () => told(() => ask(`launches/${row.number}/stop`, {}), "Stopped."));
     return stop;
   }
   async function draw() {
     const launches = await ask("launches");
-    list.replaceChildren(table([
+    renew(list, table([
       ["", (row) => count(row.number), true],
       ["Supernet", (row) => row.supernet],
       ["Configuration", (row) => named(known, row.configuration_id)],

@@ -5,7 +5,9 @@ import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -153,6 +155,93 @@ def test_a_sub_network_tells_every_configuration_and_comes_into_view_on_a_small_
     expect(rows.last).to_contain_text("4 threads")
     expect(rows.last).to_contain_text("not measured")
     expect(page.locator("aside")).to_be_in_viewport()
+
+
+def test_numbers_keep_their_zeros(page: Page) -> None:
+    latencies = [1230.0, 100.0, 0.5, 12.34567, 1e-9, 20.0]
+    body = {
+        "subnet_id": [f"s{number}" for number in range(len(latencies))],
+        "x_ms": latencies,
+        "y_ms": latencies,
+    }
+    page.route("**/v1/page/latency?*", lambda route: route.fulfill(json=body))
+    go(page, "latency")
+    page.get_by_text("The 6 points as a table").click()
+    cells = page.locator(".points tbody td:nth-child(2)")
+    expect(cells).to_have_text(["1230", "100", "0.5", "12.35", "1e-9", "20"])
+
+
+@pytest.mark.parametrize(("view", "points"), [("latency", 240), ("compare", None)])
+def test_points_are_reached_by_keyboard(page: Page, view: str, points: int | None) -> None:
+    go(page, view)
+    page.locator(".points summary").focus()
+    page.keyboard.press("Enter")
+    rows = page.locator(".points tbody tr")
+    expect(rows.first).to_be_visible()
+    if points is not None:
+        expect(rows).to_have_count(100)
+        page.get_by_role("button", name="Show more (140 left)").click()
+        expect(rows).to_have_count(200)
+    rows.first.focus()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(rows.nth(1)).to_have_attribute("aria-selected", "true")
+    expect(page.locator("aside tbody tr")).to_have_count(2)
+
+
+def test_what_has_the_focus_keeps_it_while_the_view_is_kept_fresh(
+    page: Page, store: DuckDbStore
+) -> None:
+    go(page, "searches")
+    link = page.get_by_role("link", name="10search")
+    link.focus()
+    record = replace(
+        queries.search(store, "10"), search_id="zzsearch", created_at=datetime.now(UTC)
+    )
+    store.write([record])
+    expect(page.locator("tbody tr")).to_have_count(5)
+    expect(link).to_be_focused()
+    go(page, "search/zzsearch")
+    expect(page.locator("main")).to_contain_text("No evaluation yet")
+    go(page, "launch")
+    page.get_by_role("button", name="Launch", exact=True).click()
+    stop = page.get_by_role("button", name="Stop")
+    stop.focus()
+    page.get_by_role("button", name="Launch", exact=True).dispatch_event("click")
+    expect(stop).to_have_count(2)
+    expect(stop.nth(1)).to_be_focused()
+    stop.nth(1).click()  # the launch that it stood for before another came
+    expect(page.locator("section tbody tr").nth(1)).to_contain_text("ended with")
+    expect(stop).to_have_count(1)
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ({"status": 502, "body": "<html>Bad gateway</html>"}, "The service failed (502"),
+        ({"status": 200, "body": "<html>Log in</html>"}, "The service failed (200"),
+        (None, "The service does not answer"),
+    ],
+)
+def test_answers_that_are_none_are_said_in_a_sentence(
+    page: Page, answer: dict[str, Any] | None, said: str
+) -> None:
+    page.route(
+        "**/v1/page/coverage",
+        lambda route: route.abort() if answer is None else route.fulfill(**answer),
+    )
+    go(page, "coverage")
+    expect(page.get_by_role("alert")).to_contain_text(said)
+
+
+def test_without_a_clipboard_the_text_is_selected(page: Page) -> None:
+    page.add_init_script("Object.defineProperty(navigator, 'clipboard', { value: undefined })")
+    page.reload()
+    go(page, "search/10search")
+    page.locator("section tbody tr").first.click()
+    page.get_by_role("button", name="Copy as JSON").click()
+    expect(page.get_by_role("button", name="Selected")).to_be_visible()
+    assert page.evaluate("getSelection().toString()").startswith("{")
 
 
 def test_the_cost_of_another_machines_front_is_told(page: Page) -> None:
