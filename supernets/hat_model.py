@@ -161,8 +161,8 @@ class EncoderLayer(nn.Module):
         super().__init__()
         self.self_attn = SelfAttention(embed, attention, heads)
         self.self_attn_layer_norm = nn.LayerNorm(embed)
-        self.fc1 = nn.Linear(embed, ffn)
-        self.fc2 = nn.Linear(ffn, embed)
+        self.fc1 = _Linear(embed, ffn)
+        self.fc2 = _Linear(ffn, embed)
         self.final_layer_norm = nn.LayerNorm(embed)
 
     def forward(self, x: Tensor, visible: Tensor | None) -> Tensor:
@@ -185,6 +185,8 @@ class Decoder(nn.Module):
         self.project = nn.Linear(embed, fixed.target_tokens, bias=False)
         if fixed.tied:
             self.project.weight = self.embed_tokens.weight
+        else:
+            nn.init.normal_(self.project.weight, std=embed**-0.5)
 
     def forward(self, previous: Tensor, encoded: list[Tensor], hidden: Tensor | None) -> Tensor:
         """Score every position at once; see :meth:`Transformer.forward`."""
@@ -245,8 +247,8 @@ class DecoderLayer(nn.Module):
             embed, sizes.encoder_embed, attention, sizes.cross_heads[index]
         )
         self.encoder_attn_layer_norm = nn.LayerNorm(embed)
-        self.fc1 = nn.Linear(embed, ffn)
-        self.fc2 = nn.Linear(ffn, embed)
+        self.fc1 = _Linear(embed, ffn)
+        self.fc2 = _Linear(ffn, embed)
         self.final_layer_norm = nn.LayerNorm(embed)
 
     def forward(self, x: Tensor, memory: Cache, visible: Tensor | None) -> Tensor:
@@ -273,8 +275,8 @@ class SelfAttention(nn.Module):
     def __init__(self, embed: int, attention: int, heads: int) -> None:
         super().__init__()
         self.heads = heads
-        self.in_proj = nn.Linear(embed, 3 * attention)
-        self.out_proj = nn.Linear(attention, embed)
+        self.in_proj = _Linear(embed, 3 * attention)
+        self.out_proj = _Linear(attention, embed)
 
     def forward(self, x: Tensor, visible: Tensor | None = None, *, causal: bool = False) -> Tensor:
         """Map (n, t, embed) to the same shape; ``visible`` broadcasts to (n, 1, t, t)."""
@@ -299,9 +301,9 @@ class CrossAttention(nn.Module):
     def __init__(self, embed: int, encoder_embed: int, attention: int, heads: int) -> None:
         super().__init__()
         self.heads = heads
-        self.q_proj = nn.Linear(embed, attention)
-        self.kv_proj = nn.Linear(encoder_embed, 2 * attention)
-        self.out_proj = nn.Linear(attention, embed)
+        self.q_proj = _Linear(embed, attention)
+        self.kv_proj = _Linear(encoder_embed, 2 * attention)
+        self.out_proj = _Linear(attention, embed)
 
     def remember(self, encoded: Tensor) -> Cache:
         """Return keys and values of the encoder's output, (n, s, encoder_embed)."""
@@ -316,6 +318,16 @@ class CrossAttention(nn.Module):
         return z
 
 
+class _Linear(nn.Linear):
+    """A projection that starts as fairseq's do, fit for training."""
+
+    def reset_parameters(self) -> None:
+        """Draw Xavier-uniform weights; biases start at 0."""
+        bound = math.sqrt(6 / sum(self.weight.shape))
+        nn.init.uniform_(self.weight, -bound, bound)  # which a build that fills anyway skips
+        nn.init.zeros_(self.bias)
+
+
 class _Embedding(nn.Embedding):
     """Tokens, scaled by the root of their width, plus positions.
 
@@ -325,9 +337,15 @@ class _Embedding(nn.Embedding):
     positions: Tensor
 
     def __init__(self, tokens: int, embed: int, widest: int) -> None:
-        super().__init__(tokens, embed)
+        super().__init__(tokens, embed, padding_idx=PAD)
         self.scale = math.sqrt(embed)
         self.register_buffer("positions", sinusoid(widest)[:, :embed].clone(), persistent=False)
+
+    def reset_parameters(self) -> None:
+        """Draw weights that have unit deviation once they are scaled; ``PAD`` starts at 0."""
+        nn.init.normal_(self.weight, std=self.embedding_dim**-0.5)
+        with torch.no_grad():
+            self.weight[PAD].zero_()
 
     def at(self, tokens: Tensor, start: int, count: int) -> Tensor:
         """Embed int64 (n, t) at ``count`` positions from ``start``: t of them, or one for all."""

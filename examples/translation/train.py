@@ -10,7 +10,7 @@ import time
 import torch
 from sentences import pairs
 from supernet import CHOICES, ENGLISH, GERMAN, WEIGHTS
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 from torch.nn.utils.rnn import pad_sequence
 
@@ -41,7 +41,7 @@ def train(steps: int, device: torch.device) -> ElasticTransformer:
     """Return the trained supernet."""
     net = HatSupernet("untrained", CHOICES)
     (largest,), smallest = sized(net, net.space.largest()), sized(net, net.space.smallest())
-    elastic = initialised(net.elastic()).to(device)
+    elastic = net.elastic().to(device)
     optimizer = torch.optim.AdamW(elastic.parameters(), lr=PEAK_RATE, betas=(0.9, 0.98))
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, PEAK_RATE, total_steps=steps)
     begin = time.process_time()
@@ -68,14 +68,6 @@ def sized(net: HatSupernet, genotypes: Genotypes) -> list[Dimensions]:
     return [
         dimensions(net.choices, net.space, config) for config in net.space.to_configs(genotypes)
     ]
-
-
-def initialised(elastic: ElasticTransformer) -> ElasticTransformer:
-    """Shrink the embeddings so that the scaled ones have unit deviation, as fairseq does."""
-    for module in elastic.modules():
-        if isinstance(module, nn.Embedding):
-            nn.init.normal_(module.weight, std=module.embedding_dim**-0.5)
-    return elastic
 
 
 def batch(seed: str) -> tuple[Tensor, Tensor, Tensor]:

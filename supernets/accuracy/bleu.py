@@ -70,7 +70,7 @@ class Bleu:
         files = {"weights": self.net.weights, "source": self.source, "target": self.target}
         return {
             "metric": str(_metric(self.tokenize, self._text[1]).get_signature()),
-            "decoding": f"greedy, at most {STEPS_PER_TOKEN} tokens per token + {MORE_STEPS}",
+            "decoding": f"greedy, {STEPS_PER_TOKEN} tokens per token of its source + {MORE_STEPS}",
             "source_vocabulary": self.source_vocabulary.checksum,
             "target_vocabulary": self.target_vocabulary.checksum,
             **{name: _checksum(path) for name, path in files.items() if path is not None},
@@ -131,11 +131,12 @@ def translate(network: "Transformer", sources: Sequence[Sequence[int]]) -> list[
     for rows in _batches([len(source) + 1 for source in sources]):
         ended = [torch.tensor([*sources[row], EOS]) for row in rows]
         batch = torch.nn.utils.rnn.pad_sequence(ended, batch_first=True, padding_value=PAD)
-        steps = min(STEPS_PER_TOKEN * batch.shape[1] + MORE_STEPS, MOST_TOKENS)
+        most = [min(STEPS_PER_TOKEN * len(each) + MORE_STEPS, MOST_TOKENS) for each in ended]
         with torch.inference_mode():
-            tokens = network.decode(batch.to(device), steps, stop=True).tolist()
-        for row, each in zip(rows, tokens, strict=True):
-            found[row] = each[: each.index(EOS)] if EOS in each else each
+            tokens = network.decode(batch.to(device), max(most), stop=True).tolist()
+        for row, each, steps in zip(rows, tokens, most, strict=True):
+            own = each[:steps]
+            found[row] = own[: own.index(EOS)] if EOS in own else own
     return found
 
 

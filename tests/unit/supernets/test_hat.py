@@ -66,6 +66,23 @@ def test_the_published_spaces_have_the_published_sizes(name: str) -> None:
 
 
 @torch.no_grad()
+def test_a_new_one_starts_as_fairseqs_does(small: HatSupernet) -> None:
+    torch.manual_seed(1)
+    network = small.elastic().largest
+    for module in (network.encoder, network.decoder):
+        embedding = module.get_parameter("embed_tokens.weight")
+        assert not embedding[PAD].any()
+        assert embedding[PAD + 1 :].std().item() == pytest.approx(32**-0.5, rel=0.1)
+    output = network.get_parameter("decoder.project.weight")
+    assert output.std().item() == pytest.approx(32**-0.5, rel=0.1)
+    for name, layer in network.named_modules():
+        if isinstance(layer, nn.Linear) and name != "decoder.project":
+            bound = math.sqrt(6 / sum(layer.weight.shape))
+            assert 0.9 * bound < layer.weight.abs().max() <= bound, name
+            assert not layer.bias.any(), name
+
+
+@torch.no_grad()
 def test_a_static_sub_network_is_the_elastic_ones_active_part(
     small: HatSupernet, elastic: ElasticTransformer
 ) -> None:
