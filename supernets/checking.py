@@ -3,6 +3,7 @@
 import torch
 
 from latbase.errors import LatbaseError, SupernetError
+from latbase.identity import canonical_json
 from latbase.supernets.counting import counted
 from latbase.supernets.supernet import NOTHING_TO_BUILD, Config, Supernet
 
@@ -26,9 +27,11 @@ def check(net: Supernet) -> list[str]:
     if net.default_input_size != NOTHING_TO_BUILD:
         for config in configs:
             _check_network(net, config)
+        net.finished(configs[0])
         said.append(f"{len(configs)} built, run at batch sizes 1 and 2, and built again alike.")
     for name, appraiser in net.appraisers.items():
         value = appraiser(configs[0])
+        canonical_json(appraiser.conditions)  # under which values are kept
         said.append(f"{name} of the smallest sub-network: {value:.6g} ({appraiser.label}).")
     return said
 
@@ -36,6 +39,8 @@ def check(net: Supernet) -> list[str]:
 def _check_network(net: Supernet, config: Config) -> None:
     first, second = net.build(config), net.build(config)
     single = _output(net, config, first, 1)
+    if not bool(torch.isfinite(single).all()):
+        raise _wrong(net, config, "its output is not finite", "scale its weights sensibly")
     if not torch.equal(single, _output(net, config, second, 1)):
         raise _wrong(
             net,
@@ -43,8 +48,6 @@ def _check_network(net: Supernet, config: Config) -> None:
             "two builds of it give different outputs",
             "make build deterministic, e.g. torch.manual_seed(0) before layers are made",
         )
-    if not bool(torch.isfinite(single).all()):
-        raise _wrong(net, config, "its output is not finite", "scale its weights sensibly")
     double = _output(net, config, first, 2)
     if len(single) != 1 or len(double) != 2:  # noqa: PLR2004 - the batch sizes
         raise _wrong(
@@ -83,4 +86,5 @@ def _output(net: Supernet, config: Config, network: torch.nn.Module, batch: int)
 
 
 def _wrong(net: Supernet, config: Config, found: str, fix: str) -> SupernetError:
-    return SupernetError(f"Supernet {net.name}, sub-network {dict(config)}: {found}; {fix}.")
+    told = " ".join(found.split())  # what torch raises may have many lines
+    return SupernetError(f"Supernet {net.name}, sub-network {dict(config)}: {told}; {fix}.")

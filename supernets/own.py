@@ -36,6 +36,9 @@ EVALUATES = ("top1",)
 
 COSTS = ("macs", "params")
 
+_TOO_COSTLY = 2**63
+"""Costs are kept as int64."""
+
 _IMAGE_AXES = 3
 
 
@@ -51,7 +54,7 @@ class OwnSupernet(Supernet):
 
     def __init__(self, own: object) -> None:
         self._own = _Guarded(own)
-        self.name = str(self._own.get("name", self._own.title))
+        self.name = self._name()
         self.space = self._space()
         self.default_input_size = self._default_input_size()
         self.appraisers = self._appraisers()
@@ -95,7 +98,12 @@ class OwnSupernet(Supernet):
         size = self.default_input_size if input_size is None else input_size
         if self._own.has("inputs"):
             made = self._own.call("inputs", batch_size, size, seed)
-            return tuple(made) if isinstance(made, tuple | list) else (made,)
+            tensors = tuple(made) if isinstance(made, tuple | list) else (made,)
+            if not all(isinstance(each, torch.Tensor) for each in tensors):
+                raise self._own.wrong(
+                    f"returned {made!r} from inputs", "return a torch.Tensor, or a tuple of them"
+                )
+            return tensors
         generator = torch.Generator().manual_seed(seed)
         return (torch.randn(batch_size, *self._shape(size), generator=generator),)
 
@@ -126,14 +134,15 @@ class OwnSupernet(Supernet):
         if not self._own.has("cost") or input_size != self.default_input_size:
             return self.counted(config, input_size)
         found = self._own.call("cost", config)
-        if isinstance(found, Cost):
-            return found
+        given = (found.macs, found.params) if isinstance(found, Cost) else found
         try:
-            macs, params = map(operator.index, found)
-        except (TypeError, ValueError) as error:
+            macs, params = map(operator.index, given)
+        except (TypeError, ValueError):
+            macs = params = -1
+        if not all(0 <= number < _TOO_COSTLY for number in (macs, params)):
             raise self._own.wrong(
                 f"returned {found!r} from cost", "return whole numbers (macs of one item, params)"
-            ) from error
+            )
         return Cost(macs=macs, params=params)
 
     def _canonical(self, config: Config) -> dict[str, object]:
@@ -161,11 +170,16 @@ class OwnSupernet(Supernet):
 
     def _default_input_size(self) -> int:
         given = self._own.get("default_input_size", None)
-        if isinstance(given, int):
+        if given is not None:
+            if not isinstance(given, int) or given < 1:
+                raise self._own.wrong(
+                    f"has default_input_size = {given!r}", "give a whole number from 1 on"
+                )
             return given
         shape = self._own.get("input_shape", None)
-        if isinstance(shape, tuple) and shape and all(isinstance(n, int) and n > 0 for n in shape):
-            return int(shape[-1])
+        sides = shape if isinstance(shape, tuple | list) else ()
+        if sides and all(isinstance(n, int) and n > 0 for n in sides):
+            return int(sides[-1])
         if not self._own.has("build"):
             return NOTHING_TO_BUILD
         raise self._own.wrong(
@@ -175,7 +189,7 @@ class OwnSupernet(Supernet):
         )
 
     def _shape(self, input_size: int) -> tuple[int, ...]:
-        shape: tuple[int, ...] = self._own.get("input_shape", ())
+        shape: tuple[int, ...] = tuple(self._own.get("input_shape", ()))
         if input_size == self.default_input_size and shape:
             return shape
         if len(shape) == _IMAGE_AXES and shape[1] == shape[2]:
@@ -198,10 +212,29 @@ class OwnSupernet(Supernet):
         if self._own.has("build") and not self._own.has("cost"):
             found = {name: _Counted(network=self, name=name) for name in COSTS} | found
         if self._own.has("evaluate"):
-            names = tuple(self._own.get("objectives", EVALUATES))
+            names = self._objectives()
             once = cache(lambda config_json: self._own.evaluate(json.loads(config_json), names))
             found |= {name: _Evaluated(own=self._own, name=name, once=once) for name in names}
         return found
+
+    def _name(self) -> str:
+        given = self._own.get("name", self._own.title)
+        if not isinstance(given, str) or not given:
+            raise self._own.wrong(f"has name = {given!r}", "give it a text, or leave it out")
+        return given
+
+    def _objectives(self) -> tuple[str, ...]:
+        given = self._own.get("objectives", EVALUATES)
+        if (
+            not isinstance(given, tuple | list)
+            or not given
+            or not all(isinstance(name, str) for name in given)
+        ):
+            raise self._own.wrong(
+                f"has objectives = {given!r}",
+                'give the names of what evaluate returns, e.g. objectives = ("top1",)',
+            )
+        return tuple(given)
 
 
 class _Guarded:
@@ -224,7 +257,7 @@ class _Guarded:
             raise self.wrong(f"has no {name}", f"define {name}(config)")
         try:
             return method(*arguments)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             shown = ", ".join(map(repr, arguments))
             raise self.wrong(
                 f"failed in {name}({shown}) with {type(error).__name__}: {error}", "repair it"
@@ -246,8 +279,9 @@ class _Guarded:
         return {name: float(value) for name, value in values.items()}
 
     def wrong(self, found: str, fix: str) -> SupernetError:
+        told = " ".join(found.split()).rstrip(".")  # what libraries raise may have many lines
         return SupernetError(
-            f"Supernet class {self.title} ({self.source.name}) {found.rstrip('.')}; {fix}. "
+            f"Supernet class {self.title} ({self.source.name}) {told}; {fix}. "
             "See docs/own-supernet.md."
         )
 
@@ -277,10 +311,18 @@ class _Evaluated:
     @property
     def conditions(self) -> Mapping[str, object]:
         """The file the class is in, and what the class says of its data and weights."""
+        evaluated_on = self.own.get("evaluated_on", {})
+        try:
+            canonical_json(evaluated_on)
+        except (TypeError, ValueError) as error:
+            raise self.own.wrong(
+                f"has evaluated_on = {evaluated_on!r}",
+                "give finite numbers and text, alone or in dictionaries and lists",
+            ) from error
         return {
             "class": self.own.title,
             "file_sha256": sha256(self.own.source.read_bytes()).hexdigest(),
-            "evaluated_on": self.own.get("evaluated_on", {}),
+            "evaluated_on": evaluated_on,
         }
 
     def __call__(self, config: Config) -> float:

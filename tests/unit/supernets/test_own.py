@@ -1,5 +1,6 @@
 """A user's own class: what follows from it, and what is said when it is wrong."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +115,11 @@ MISTAKES = [
     ({"parameters": {"width": (4, float("nan"))}}, "value nan"),
     ({"input_shape": None}, "give the shape of one item"),
     ({"input_shape": 32}, "give the shape of one item"),
+    ({"input_shape": (3, 0, 8)}, "give the shape of one item"),
+    ({"default_input_size": -4}, "has default_input_size = -4; give a whole number from 1 on"),
+    ({"name": ""}, "has name = ''; give it a text"),
+    ({"objectives": "top1"}, "has objectives = 'top1'; give the names"),
+    ({"objectives": ()}, "give the names of what evaluate returns"),
     ({"table": "gone.csv"}, "has an unfit table: .*gone.csv cannot be read"),
 ]
 
@@ -130,18 +136,32 @@ def grown(*_):
     return nn.Conv2d(3, 4, 3)
 
 
+def fail(said: str) -> None:
+    """Raise within an expression."""
+    raise ValueError(said)
+
+
 METHODS = [
     ("build", lambda _self, config: config["height"], "failed in build.*KeyError: 'height'"),
     ("build", lambda _self, _config: "network", "returned a str from build"),
     ("build", grown, "two builds of it give different outputs.*manual_seed"),
     ("build", lambda *_: nn.Conv2d(5, 4, 3), r"fails on inputs of shape \(1, 3, 8, 8\)"),
     ("build", lambda *_: nn.Flatten(0), "let the first axis be the batch"),
+    ("build", lambda *_: nn.Sequential(nn.Hardtanh(float("nan"), float("nan"))), "not finite"),
     ("build", lambda *_: nn.LSTM(8, 4).double(), "fails on inputs"),
     ("cost", lambda *_: 3, "returned 3 from cost; return whole numbers"),
     ("cost", lambda *_: (1.5, 2), r"returned \(1.5, 2\) from cost"),
+    ("cost", lambda *_: (-5, 2), r"returned \(-5, 2\) from cost"),
+    ("cost", lambda *_: (2**70, 2), "from cost; return whole numbers"),
+    ("cost", lambda *_: 1 / 0, "failed in cost.*ZeroDivisionError"),
+    ("inputs", lambda *_: "text", "returned 'text' from inputs; return a torch.Tensor"),
+    ("finish", lambda *_: None, "returned a NoneType from finish"),
     ("cost", lambda *_: (1, 1), "cost says 1 macs, its network has"),
     ("evaluate", lambda *_: {"accuracy": 1}, "return a finite number for each .*: top1"),
     ("evaluate", lambda *_: float("inf"), "return a finite number"),
+    ("evaluate", lambda *_: sys.exit(3), "failed in evaluate.*SystemExit: 3"),
+    ("evaluate", lambda *_: fail("two\nlines"), "with ValueError: two lines; repair it"),
+    ("evaluated_on", {1, 2}, "has evaluated_on = {1, 2}; give finite numbers and text"),
     ("evaluate", lambda *_: 1 / 0, "failed in evaluate.*ZeroDivisionError"),
 ]
 
