@@ -5,7 +5,7 @@ exit  meaning
 ===== ==========================================================================
 0     done
 1     an error without a better number, such as a full disk
-2     the command line or an input value is wrong (click's own number)
+2     the command line, an input value or a supernet's class is wrong (click's own number)
 3     the store cannot be used
 4     a measurement failed, or the device cannot be used
 5     a predictor or a search cannot continue

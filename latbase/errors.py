@@ -29,6 +29,8 @@ class UnknownNameError(LatbaseError, LookupError):
 class SupernetError(LatbaseError):
     """A supernet (often a user's own class) broke its contract; the message names class and fix."""
 
+    exit_code = 2
+
 
 class StoreError(LatbaseError):
     """The latency store could not do what was asked."""

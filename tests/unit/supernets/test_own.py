@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import nn
 
+from latbase.cli.failures import exit_with_status
 from latbase.errors import SupernetError
 from latbase.supernets import Cost, Parameter, check, load
 from latbase.supernets.own import OwnSupernet
@@ -171,6 +172,14 @@ def test_a_mistaken_method_is_found_by_checking(name, method, message):
     wrong = type("Wrong", (Layers,), {name: method, "__module__": __name__})
     with pytest.raises(SupernetError, match=f"Wrong.*{message}"):
         check(OwnSupernet(wrong()))
+
+
+def test_a_mistake_ends_a_command_with_one_line_and_the_status_of_wrong_input(capsys):
+    wrong = type("Wrong", (Layers,), {"build": lambda *_: None, "__module__": __name__})
+    with pytest.raises(SystemExit) as ended:
+        exit_with_status(lambda: check(OwnSupernet(wrong())))
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.count("\n") == 1
 
 
 def test_sizes_that_a_shape_does_not_determine_are_refused():
