@@ -1,16 +1,17 @@
-"""The Fashion-MNIST example from end to end: validated top-1, latency measured here.
+"""An example from end to end: validated accuracy, latency measured here.
 
-python bench/pipeline.py [--seeds 5] [--evaluations 40] [--store FILE]
+python bench/pipeline.py [fashion_mnist|translation] [--seeds 5] [--evaluations 40] [--store FILE]
 
-Needs Debian's package dataset-fashion-mnist. All searches share one store, so that no
-sub-network is validated twice, nor measured twice on a configuration. Draws
-docs/figures/pipeline_hypervolume.png and prints the tables of docs/fashion-mnist.md.
+Fashion-MNIST needs Debian's package dataset-fashion-mnist. All searches share one store, so that no
+sub-network is validated twice, nor measured twice on a configuration. Draws the hypervolume curves
+in docs/figures and prints the tables of docs/fashion-mnist.md or docs/translation.md.
 """
 
 import argparse
 import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -29,11 +30,52 @@ from latbase.searcher.popdb import constrain
 from latbase.searcher.validation import appraised
 
 ROOT = Path(__file__).resolve().parents[1]
-NETWORK = f"{ROOT}/examples/fashion_mnist/supernet.py:Fashion"
-PICTURE = ROOT / "docs" / "figures" / "pipeline_hypervolume.png"
 TEST_IMAGES = 10_000
 RANDOM = 100
-OBJECTIVES = (Objective("top1", maximize=True), Objective("latency_ms"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """A configuration, as far as examples differ in it."""
+
+    threads: int = 1
+    batch_size: int = 1
+
+    def __str__(self) -> str:
+        """Say both in words."""
+        return f"{self.threads} thread{'s' * (self.threads > 1)}, batch size {self.batch_size}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Example:
+    """What is searched, for which accuracy, first and then on which configuration."""
+
+    supernet: str
+    accuracy: str
+    first: Place = Place()
+    then: Place
+    picture: str
+
+    @property
+    def objectives(self) -> tuple[Objective, Objective]:
+        """Return the accuracy and the latency."""
+        return Objective(self.accuracy, maximize=True), Objective("latency_ms")
+
+
+EXAMPLES = {
+    "fashion_mnist": Example(
+        supernet=f"{ROOT}/examples/fashion_mnist/supernet.py:Fashion",
+        accuracy="top1",
+        then=Place(threads=2),
+        picture="pipeline_hypervolume.png",
+    ),
+    "translation": Example(
+        supernet=f"{ROOT}/examples/translation/supernet.py:Numbers",
+        accuracy="bleu",
+        then=Place(batch_size=8),
+        picture="translation_hypervolume.png",
+    ),
+}
 
 POPULATION = 10
 CLUSTER, DENSE = 15, 3
@@ -41,27 +83,30 @@ CLUSTER, DENSE = 15, 3
 defaults are for hundreds."""
 
 Values = npt.NDArray[np.float64]
-Runs = dict[tuple[int, str], list[Values]]
-"""What was evaluated, float (n, 2) for each seed, by threads and the way of searching."""
+Runs = dict[tuple[Place, str], list[Values]]
+"""What was evaluated, float (n, 2) for each seed, by configuration and the way of searching."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("example", nargs="?", choices=EXAMPLES, default="fashion_mnist")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--evaluations", type=int, default=40)
     parser.add_argument("--store", type=Path)
     options = parser.parse_args()
-    spread()
+    example = EXAMPLES[options.example]
+    if example.accuracy == "top1":  # BLEU's sampling error: examples/translation/spread.py
+        spread(example)
     with tempfile.TemporaryDirectory() as folder:
         store = options.store or Path(folder) / "pipeline.duckdb"
         with db.connect(store) as opened:
-            runs = searches(opened, options.seeds, options.evaluations)
-    report(runs)
+            runs = searches(example, opened, options.seeds, options.evaluations)
+    report(example, runs)
 
 
-def spread() -> None:
+def spread(example: Example) -> None:
     """Print how far the top-1 of random sub-networks spreads beside its sampling error."""
-    net = supernets.load(NETWORK)
+    net = supernets.load(example.supernet)
     appraiser, space = net.appraisers["top1"], net.space
     drawn = space.to_configs(space.sample(RANDOM, seed=0))
     top1 = np.array([appraiser(config) for config in drawn])
@@ -71,16 +116,17 @@ def spread() -> None:
     print(f"{top1.std(ddof=1) / error:.1f} times", flush=True)
 
 
-def searches(store: db.Store, seeds: int, evaluations: int) -> Runs:
+def searches(example: Example, store: db.Store, seeds: int, evaluations: int) -> Runs:
     """Search every way from every seed."""
-    here = Here.of(settings.load(), store, NETWORK, Measuring(device="cpu", preset="quick"))
+    measuring = Measuring(device="cpu", preset="quick")
+    here = Here.of(settings.load(), store, example.supernet, measuring)
     space = here.network.space
     runs: Runs = defaultdict(list)
-    evaluators = {threads: evaluator(here, threads) for threads in (1, 2)}
+    evaluators = {place: evaluator(here, example, place) for place in (example.first, example.then)}
     for seed in range(seeds):
 
         def run(
-            threads: int,
+            place: Place,
             name: str,
             tactic: str = "concurrent",
             *,
@@ -90,22 +136,20 @@ def searches(store: db.Store, seeds: int, evaluations: int) -> Runs:
         ) -> Search:
             knowledge = Knowledge(fronts=fronts)
             search = Search(
-                space, OBJECTIVES, tactic, seed, population=POPULATION, knowledge=knowledge
+                space, example.objectives, tactic, seed, population=POPULATION, knowledge=knowledge
             )
             while len(search.evaluations[0]) < evaluations:
                 asked = search.ask()
-                search.tell(asked, evaluators[threads](asked))
-            runs[threads, name].append(search.evaluations[1])
+                search.tell(asked, evaluators[place](asked))
+            runs[place, name].append(search.evaluations[1])
             found = search.front()[1]
-            print(
-                f"# seed {seed}, threads {threads}, {name}: {len(found)} on the front", flush=True
-            )
+            print(f"# seed {seed}, {place}, {name}: {len(found)} on the front", flush=True)
             return search
 
-        run(1, "NSGA-II", "full")
-        first = run(1, "ConcurrentNAS")
-        run(2, "ConcurrentNAS")
-        run(2, "warm start", fronts=[first.front()[0]])
+        run(example.first, "NSGA-II", "full")
+        first = run(example.first, "ConcurrentNAS")
+        run(example.then, "ConcurrentNAS")
+        run(example.then, "warm start", fronts=[first.front()[0]])
         reduced = constrain(
             space,
             first.evaluations[0],
@@ -113,13 +157,13 @@ def searches(store: db.Store, seeds: int, evaluations: int) -> Runs:
             min_samples=DENSE,
         )
         print(f"# PopDB keeps {reduced.space.size:.3g} of {space.size:.3g}", flush=True)
-        run(2, "PopDB", space=reduced.space)
+        run(example.then, "PopDB", space=reduced.space)
     return runs
 
 
-def evaluator(here: Here, threads: int) -> Evaluator:
-    """Return what validates top-1 and measures latency where the store lacks them."""
-    configuration = here.configuration(threads, batch_size=1)
+def evaluator(here: Here, example: Example, place: Place) -> Evaluator:
+    """Return what validates accuracy and measures latency where the store lacks them."""
+    configuration = here.configuration(place.threads, place.batch_size)
 
     def measure(genotypes: Genotypes) -> None:
         here.profile(genotypes, configuration, lambda _done: None)
@@ -132,26 +176,27 @@ def evaluator(here: Here, threads: int) -> Evaluator:
         subnet_ids=lambda g: [subnet.subnet_id for subnet in subnets_of(here.network, g)],
         measure=measure,
     )
-    return Evaluator([appraised(here.store, here.network, OBJECTIVES)["top1"], measured])
+    validated = appraised(here.store, here.network, example.objectives)[example.accuracy]
+    return Evaluator([validated, measured])
 
 
-def report(runs: Runs) -> None:
+def report(example: Example, runs: Runs) -> None:
     """Print and draw the share of the reachable box by evaluations, for each configuration."""
     curves = {}
-    for threads in (1, 2):
-        here = {name: values for (t, name), values in runs.items() if t == threads}
+    for place in (example.first, example.then):
+        here = {name: values for (where, name), values in runs.items() if where == place}
         share = scale([values for found in here.values() for values in found])
         for name, found in here.items():
             shortest = min(map(len, found))  # the last batch of some goes beyond what was asked
-            curves[threads, name] = np.array(
+            curves[place, name] = np.array(
                 [[share(values[:n]) for n in range(1, shortest + 1)] for values in found]
             )
-    for (threads, name), curve in curves.items():
+    for (place, name), curve in curves.items():
         marks = [mark for mark in (10, 20, 30, 40) if mark <= curve.shape[1]]
         reached = " | ".join(f"{curve[:, mark - 1].mean():.1f}" for mark in marks)
         last = ", ".join(f"{value:.1f}" for value in curve[:, -1])
-        print(f"| {threads} | {name} | {reached} | {last} |", flush=True)
-    draw(curves)
+        print(f"| {place} | {name} | {reached} | {last} |", flush=True)
+    draw(example, curves)
 
 
 def scale(found: list[Values]) -> Callable[[Values], float]:
@@ -171,23 +216,21 @@ def scale(found: list[Values]) -> Callable[[Values], float]:
     return share
 
 
-def draw(curves: dict[tuple[int, str], Values]) -> None:
-    """Draw mean and range over the seeds, a panel for each number of threads."""
+def draw(example: Example, curves: dict[tuple[Place, str], Values]) -> None:
+    """Draw mean and range over the seeds, a panel for each configuration."""
     figure = Figure(figsize=(10, 4), layout="constrained")
-    for axes, threads in zip(figure.subplots(1, 2, sharey=True), (1, 2), strict=True):
-        for (t, name), runs in curves.items():
-            if t == threads:
+    places = (example.first, example.then)
+    for axes, place in zip(figure.subplots(1, 2, sharey=True), places, strict=True):
+        for (where, name), runs in curves.items():
+            if where == place:
                 evaluations = 1 + np.arange(runs.shape[1])
                 axes.plot(evaluations, runs.mean(axis=0), label=name)
                 axes.fill_between(evaluations, runs.min(axis=0), runs.max(axis=0), alpha=0.12)
-        axes.set(
-            title=f"{threads} thread{'s' * (threads > 1)}", xlabel="evaluations", ylim=(40, 101)
-        )
+        axes.set(title=str(place), xlabel="evaluations", ylim=(40, 101))
         axes.grid(alpha=0.25)
         axes.legend(loc="lower right")
     figure.supylabel("% of the hypervolume of all searches")
-    PICTURE.parent.mkdir(exist_ok=True)
-    figure.savefig(PICTURE, dpi=130)
+    figure.savefig(ROOT / "docs" / "figures" / example.picture, dpi=130)
 
 
 if __name__ == "__main__":
