@@ -10,9 +10,9 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from latbase.errors import InvalidInputError
 from latbase.supernets.hat_model import ElasticTransformer
 from latbase.supernets.hat_space import Dimensions
+from latbase.supernets.weights import unfit
 
 _JOINT = "in_proj_"
 
@@ -45,10 +45,7 @@ def load(path: Path, largest: Dimensions) -> ElasticTransformer:
         SafetensorError,
         pickle.UnpicklingError,
     ) as error:
-        raise InvalidInputError(
-            f"{path} holds no weights of this supernet ({type(error).__name__}: {error}). "
-            "Give a supernet checkpoint of the same space."
-        ) from error
+        raise unfit(path, "this supernet", error) from error
     return elastic
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from latbase.errors import InvalidInputError
+from latbase.supernets.weights import unfit
 
 sys.modules.setdefault("ofa.utils.my_dataloader", types.ModuleType("ofa.utils.my_dataloader"))
 
@@ -73,10 +73,7 @@ def load_elastic(elastic: nn.Module, path: Path) -> nn.Module:
         ValueError,
         pickle.UnpicklingError,
     ) as error:
-        raise InvalidInputError(
-            f"{path} holds no weights of {type(elastic).__name__} ({type(error).__name__}: "
-            f"{str(error).partition(chr(10))[0]}). Give a supernet checkpoint of the same space."
-        ) from error
+        raise unfit(path, type(elastic).__name__, error) from error
     return elastic.eval()
 
 

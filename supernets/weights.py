@@ -4,8 +4,10 @@ Beside every downloaded file stands its SHA-256, checked whenever the file is us
 """
 
 import hashlib
+import pickle
 import shutil
 import tempfile
+import textwrap
 import urllib.request
 from pathlib import Path
 from urllib.error import URLError
@@ -17,6 +19,9 @@ PRETRAINED = "pretrained"
 
 TIMEOUT_S = 30.0
 """How long a server may be silent."""
+
+_QUOTED = 300
+"""Characters of what torch says about a file: it lists every tensor that is missing."""
 
 
 def located(name: str, folder: Path, published: str | None) -> Path:
@@ -65,6 +70,17 @@ def checksum(path: Path) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise InvalidInputError(f"{path} cannot be read: {error.strerror}.") from error
+
+
+def unfit(path: Path, network: str, error: Exception) -> InvalidInputError:
+    """Return what to raise where reading the weights of ``network`` failed with ``error``."""
+    found = f"{type(error).__name__}: {textwrap.shorten(str(error), _QUOTED, placeholder=' …')}"
+    if isinstance(error, pickle.UnpicklingError):  # torch's advice: let the file run its code
+        found = "it is no file of tensors"
+    return InvalidInputError(
+        f"{path} holds no weights of {network} ({found}). Give a supernet checkpoint of the same "
+        "space."
+    )
 
 
 def _download(address: str, target: Path, proof: Path) -> None:

@@ -1,6 +1,7 @@
 """HAT's Transformers: spaces, costs, the elastic model and its parts, checkpoints."""
 
 import argparse
+import dataclasses
 import math
 from pathlib import Path
 
@@ -302,7 +303,15 @@ def test_what_is_no_checkpoint_is_refused(
 def test_a_checkpoint_of_another_space_is_refused(tmp_path: Path) -> None:
     torch.save({"model": published(SMALL)}, tmp_path / "hat.pt")
     other = TransformerChoices(source_tokens=50, target_tokens=60)
-    with pytest.raises(InvalidInputError, match="holds no weights of this supernet"):
+    with pytest.raises(InvalidInputError, match="holds no weights of this supernet") as refused:
+        HatSupernet("other", other, tmp_path / "hat.pt").elastic()
+    assert len(str(refused.value)) < 600
+
+
+def test_a_checkpoint_of_another_vocabulary_is_refused_with_both_sizes(tmp_path: Path) -> None:
+    torch.save({"model": published(SMALL)}, tmp_path / "hat.pt")
+    other = dataclasses.replace(SMALL, source_tokens=70)
+    with pytest.raises(InvalidInputError, match=r"\[50, 32\].*\[70, 32\]"):
         HatSupernet("other", other, tmp_path / "hat.pt").elastic()
 
 
