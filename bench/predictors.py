@@ -1,10 +1,12 @@
 """Learning curves and transfer of predictors on published measurements.
 
-Run: python bench/predictors.py [--trials 10]. Every trial draws its training rows; the same 500
-(top-1: 180) test rows judge all of them (§5.4 of the paper; its Fig. 3, 13, 15 and Table 3).
+Run: python bench/predictors.py [--trials 10] [--kinds ridge …]. Every trial draws its training
+rows; the same 500 (top-1: 180) test rows judge all of them (§5.4 of the paper; its Fig. 3, 13, 15
+and Table 3).
 """
 
 import argparse
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -18,11 +20,13 @@ TRAINING = 4000
 Values = npt.NDArray[np.float64]
 
 
-def curves(name: str, features: Values, y: Values, test_rows: int, trials: int) -> None:
+def curves(
+    name: str, features: Values, y: Values, test_rows: int, *, trials: int, kinds: Sequence[str]
+) -> None:
     """Print τ and MAPE by kind and training size, means over trials."""
     order = np.random.default_rng(0).permutation(len(y))
     test, pool = order[:test_rows], order[test_rows:]
-    for kind in predictor_kinds():
+    for kind in kinds:
         cells = []
         for size in (size for size in SIZES if size <= len(pool)):
             scores = []
@@ -59,14 +63,15 @@ def transfer(features: Values, latencies: dict[str, Values], trials: int) -> Non
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--trials", type=int, default=10)
+    parser.add_argument("--kinds", nargs="+", default=predictor_kinds())
     options = parser.parse_args()
     genotypes, side, latencies = latency_rows()
     features = latency_features(genotypes, side)
     transfer(features, latencies, options.trials)
     genotypes, top1 = top1_rows()
-    curves("top1", SPACE.features(genotypes), top1, 180, options.trials)
+    curves("top1", SPACE.features(genotypes), top1, 180, trials=options.trials, kinds=options.kinds)
     for device in ("titan_rtx_32_ms", "v100_1_ms"):
-        curves(device, features, latencies[device], 500, options.trials)
+        curves(device, features, latencies[device], 500, trials=options.trials, kinds=options.kinds)
 
 
 if __name__ == "__main__":

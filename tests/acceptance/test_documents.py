@@ -1,8 +1,10 @@
 """Every command and every Python block of the README and the pages runs as it is written.
 
-Only sizes shrink: fewer sub-networks, smaller images and the quick preset, as SMALLER and SMALL
-say. A command that ends with ``&`` runs beside those that follow. Blocks marked ``console long``
-take minutes: they have to exist and take the options they are shown with.
+Only sizes and places differ: fewer sub-networks, smaller images and the quick preset, as SMALLER
+and SMALLEST say; REDUCED for what takes minutes; addresses of other machines become this one's. A
+command that ends with ``&``, and one that never ends, runs beside those that follow. NOT_RUN names
+the few that cannot run here, why, and what tests them instead; those still have to exist and take
+the options they are shown with.
 """
 
 import re
@@ -10,9 +12,11 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +26,18 @@ import pytest
 
 from latbase import searcher, supernets
 from latbase.cli.main import main
+from latbase.db import endpoint
 from tests.acceptance.conftest import SMALL, SUPERNET, Latbase
+from tests.integration.certificates import self_signed
+from tests.integration.db.cluster import Cluster, cluster
 
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
-BLOCK = re.compile(r"^```(?P<kind>[\w ]*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(
+    r"^(?P<fence>`{3,}|~{3,})(?P<kind>[^\n]*)\n(?P<text>.*?)^(?P=fence)\s*$",
+    re.MULTILINE | re.DOTALL,
+)
 RUN_HERE = {"console", "console long", "python"}
 OTHERS = {"sql", "text", "json", "csv", "toml"}
 """Kinds of blocks that hold no command; test_reference.py asks the SQL and checks the answers."""
@@ -38,10 +48,14 @@ ELSEWHERE = {
     "docs/own-supernet.md": "test_own_supernet.py",
     "docs/translation.md": "minutes of BLEU; test_translation.py searches with fewer sub-networks",
 }
-PAGES = sorted(
-    {"README.md", "CONTRIBUTING.md"}
-    | {str(page.relative_to(ROOT)) for page in (ROOT / "docs").glob("*.md")} - {*ELSEWHERE}
-)
+FOUND = subprocess.run(
+    ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.md"],
+    cwd=ROOT,
+    capture_output=True,
+    text=True,
+    check=True,
+).stdout.split()
+PAGES = sorted({*FOUND} - {*ELSEWHERE})
 SMALLER = {"50": "15", "100": "4", "200": "4", "1,2": "1", "1,8": "1,2"}
 SMALLEST = {
     "profile": SMALL,
@@ -52,11 +66,57 @@ SMALLEST = {
 }
 """Options that make a command fast, by its name or by that of its supernet."""
 
-NOT_HERE = {"serve", "run", "install", "migrate", "--store"}
-"""Words of commands that never end or need other machines, a systemd or a PostgreSQL: parsed here.
+EMPTY = "EMPTY"
+"""Stands for the address of a database that nobody used."""
 
-test_fleet.py, test_moving.py and the tests of the daemon run them.
-"""
+REDUCED = {
+    "python bench/search.py --seeds 5": (
+        "python bench/search.py --seeds 1 --evaluations 20 --devices v100_1_ms --tactics random "
+        "--picture search.png"
+    ),
+    "python bench/measuring.py --minutes 20": (
+        "python bench/measuring.py --minutes 0.01 --subnets 2"
+    ),
+    "python bench/idle.py": "python bench/idle.py --seconds 1",
+    "python bench/fleet.py --postgres postgresql://latbase@db.example/empty --rows 200000 "
+    "--seconds 4": "python bench/fleet.py --postgres EMPTY --rows 2000 --seconds 0.2",
+    "python bench/hosts.py --postgres postgresql://latbase@db.example/empty --hosts 500": (
+        "python bench/hosts.py --postgres EMPTY --hosts 200 --seconds 3"
+    ),
+    "python bench/predictors.py --trials 10": "python bench/predictors.py --trials 1 --kinds ridge",
+    f"latbase search {SUPERNET} --evaluations 20 --preset quick --input-size 128": (
+        "latbase search ofa_mbv3_d234_e346_k357_w1.0 --evaluations 4 --preset quick --input-size 64"
+    ),
+}
+"""What takes minutes as it is written, and what runs in its place."""
+
+SYSTEMD = "needs a systemd; test_daemon.py reads the unit it writes"
+IMAGENET = "needs ImageNet and a download; test_images.py, test_export_network.py have their own"
+MINUTES = "minutes to an hour of training or validation"
+NOT_RUN = {
+    "make demo": "sets up again; the test of quickstart below runs what it runs",
+    "make test": "this is it",
+    "make format": "changes the files that are tested; CI checks that it would change nothing",
+    "latbase daemon install --store https://lab:8750 --token-file gpu-box.token": SYSTEMD,
+    "latbase search ofa_mbv3_d234_e346_k357_w1.0 --weights pretrained --images /data/imagenet "
+    "--image-limit 5000": IMAGENET,
+    "latbase export-network latest --pick fastest-within 1% --weights pretrained --images "
+    "/data/imagenet -o my-network": IMAGENET,
+    "latbase export-network latest --id 59a4 --supernet digits.py:Digits -o digits-network": (
+        "names a sub-network of a search elsewhere; test_export_network.py exports one of a class"
+    ),
+    "latbase search examples/fashion_mnist/supernet.py:Fashion --objective top1 --objective "
+    "latency_ms --preset quick": f"{MINUTES}; test_fashion_mnist.py has fewer images",
+    "latbase export-network latest --pick fastest-within 1% --supernet "
+    "examples/fashion_mnist/supernet.py:Fashion -o fashion-network": f"{MINUTES} before it",
+    "python examples/fashion_mnist/train.py": MINUTES,
+    "python examples/fashion_mnist/nat.py": f"{MINUTES}; test_fashion_mnist.py runs its loop",
+    "python bench/pipeline.py": MINUTES,
+    "python bench/ablation.py": "a quarter of an hour; its searches are those of bench/search.py",
+    "python bench/measuring.py --predict hat_iwslt14_de_en --protocol quick": (
+        "a quarter of an hour of measuring"
+    ),
+}
 CHECKPOINTS = "docs/transformer.md"
 """Its Python loads weights of gigabytes; test_hat.py loads a checkpoint of the same keys."""
 
@@ -71,12 +131,19 @@ class Command:
     Attributes:
         words: without remarks and redirections.
         beside: it goes on while the next ones run.
-        shown: the first line of its output on the page, if any.
+        file: where its output goes; None if to the screen.
+        shown: its output on the page, line by line.
     """
 
     words: list[str]
     beside: bool
-    shown: str
+    file: str | None
+    shown: list[str]
+
+    @property
+    def text(self) -> str:
+        """The words with one space between them."""
+        return " ".join(self.words)
 
 
 def blocks(page: str, *kinds: str) -> list[str]:
@@ -84,15 +151,16 @@ def blocks(page: str, *kinds: str) -> list[str]:
     return [block["text"] for block in found if block["kind"] in kinds]
 
 
-def commands(page: str, kind: str = "console") -> Iterator[Command]:
-    for text in blocks(page, kind):
+def commands(page: str, *kinds: str) -> Iterator[Command]:
+    for text in blocks(page, *(kinds or ("console",))):
         for session in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
             line, *shown = session.splitlines()
             words = shlex.split(line, comments=True)
+            beside = words[-1] == "&" or "serve" in words or words[1:3] == ["daemon", "run"]
+            words = [word for word in words if word != "&"]
+            file = words[-1] if ">" in words else None
             yield Command(
-                words=words[: words.index(">")] if ">" in words else words,
-                beside=words[-1] == "&",
-                shown=shown[0] if shown else "",
+                words=words[:-2] if file else words, beside=beside, file=file, shown=shown
             )
 
 
@@ -108,34 +176,114 @@ def parse(words: list[str]) -> None:
         command.make_context("", words, parent=ctx)
 
 
-def smaller(latbase: Latbase, words: list[str]) -> list[str]:
-    """Return what does the same in less time, on a configuration that is there."""
-    if HERE in words:
-        (first, *_) = latbase.json("configs")
-        words = [first["configuration_id"] if word == HERE else word for word in words]
-    less = [option for key, options in SMALLEST.items() if key in words for option in options]
-    return [*(SMALLER.get(word, word) for word in words), *less]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """Where the reader of a page sits.
+
+    Attributes:
+        running: ends what runs beside.
+        elsewhere: scripts that run for another page.
+        postgres: gives the address of the database that stands for one of the page.
+    """
+
+    latbase: Latbase
+    folder: Path
+    running: ExitStack
+    elsewhere: frozenset[str]
+    postgres: Callable[[str], str]
+
+    def carry_out(self, command: Command) -> None:
+        """Run a command and compare its output with the page's."""
+        if command.text in NOT_RUN:
+            return check_script(command.words)
+        program, *words = shlex.split(REDUCED.get(command.text, command.text))
+        words = [
+            self._here(word) for word in (words if command.text in REDUCED else command.words[1:])
+        ]
+        if program == "export":
+            name, _, value = words[0].partition("=")
+            self.latbase.environ[name] = value
+            return None
+        if program == "python" and command.text in self.elsewhere:
+            return None
+        if program == "python":
+            words[0] = str(ROOT / words[0])
+            command_line = [sys.executable, *words]
+            done = subprocess.run(command_line, capture_output=True, text=True, check=False)
+            assert done.returncode == 0, done.stdout + done.stderr
+            return None
+        assert program == "latbase", command
+        words = self._smaller(words)
+        if command.beside:
+            return self._start_beside(words)
+        said = self.latbase.run(*words).stdout
+        if command.file:
+            (self.folder / command.file).write_text(said)
+        assert_alike(said, command.shown)
+        return None
+
+    def _start_beside(self, words: list[str]) -> None:
+        if words[0] == "serve":
+            words += ["--port", "0"]
+        log = self.folder / f"{words[0]}.log"
+        with log.open("w") as said:
+            process = subprocess.Popen(
+                self.latbase.words(*words), env=self.latbase.environ, stdout=said, stderr=said
+            )
+
+        def end() -> None:
+            assert process.poll() is None, log.read_text()
+            process.terminate()
+            process.wait(60)
+
+        self.running.callback(end)
+        ready = "http" if words[0] == "serve" else '"connected"'
+        until = time.monotonic() + 120
+        while ready not in log.read_text():
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < until, log.read_text()
+            time.sleep(0.05)
+
+    def _here(self, word: str) -> str:
+        """Return what stands for a word of the page that names another machine or its disk."""
+        if word == "https://lab:8750":
+            served = endpoint.serving(self.latbase.store)
+            assert served is not None
+            return served.url
+        if word in {EMPTY, "postgresql://latbase@db.example/latbase"}:
+            return self.postgres(word)
+        if word == "/srv/latbase":
+            return str(self.folder / "lake")
+        if word == HERE:
+            (first, *_) = self.latbase.json("configs")
+            return str(first["configuration_id"])
+        return word
+
+    def _smaller(self, words: list[str]) -> list[str]:
+        """Return what does the same in less time."""
+        less = [option for key, options in SMALLEST.items() if key in words for option in options]
+        return [*(SMALLER.get(word, word) for word in words), *less]
 
 
-def carry_out(latbase: Latbase, command: Command, running: ExitStack) -> None:
-    program, *words = command.words
-    if command.beside:
-        process = latbase.start(*smaller(latbase, words[:-1]))
-        running.callback(process.wait, 60)
-        running.callback(process.terminate)
-    elif program == "latbase" and not NOT_HERE & {*words}:
-        said = latbase.run(*smaller(latbase, words)).stdout
-        assert " ".join(command.shown.split()) in " ".join(said.split()), words
-    elif program == "latbase":
-        parse(words)
-    else:
-        assert program in {"make", "export"}, command  # CI runs make; the fixture sets the store
+def assert_alike(said: str, shown: list[str]) -> None:
+    """Compare lines; what is measured or drawn, and how wide a column is, may differ."""
+
+    def words(line: str) -> list[str]:
+        told = re.sub(r"\b(?=\w*\d)[\w.-]+\b", "#", line)
+        return told.replace("unstable", "stable").split()
+
+    lines = [words(line) for line in said.splitlines()]
+    for line in shown:
+        assert words(line) in lines, (line, said)
 
 
 def check_script(words: list[str]) -> None:
     """Check that a script or command exists and takes these options; nothing is measured."""
     if words[0] == "latbase":
         parse(words[1:])
+        return
+    if words[0] == "make":
+        subprocess.run([*words, "--dry-run"], cwd=ROOT, check=True, capture_output=True)
         return
     asked = [sys.executable, str(ROOT / words[1]), *words[2:], "--help"]
     subprocess.run(asked, check=True, capture_output=True)
@@ -153,6 +301,8 @@ def test_commands_within_sentences_exist(page):
 
 def test_no_command_hides_in_a_block_that_nobody_runs():
     for page in PAGES:
+        rest = BLOCK.sub("", (ROOT / page).read_text())
+        assert not re.search(r"^\s*(```|~~~)", rest, re.MULTILINE), page
         kinds = {found["kind"] for found in BLOCK.finditer((ROOT / page).read_text())}
         assert kinds <= RUN_HERE | OTHERS, page
         for text in blocks(page, *OTHERS):
@@ -163,8 +313,9 @@ def test_no_command_hides_in_a_block_that_nobody_runs():
 def folder(tmp_path, monkeypatch):
     """Stand where the reader of a page does, with what the pages take for granted."""
     monkeypatch.chdir(tmp_path)
-    for name in ("cert.pem", "key.pem", "gpu-box.token", "host.token"):
-        (tmp_path / name).write_text(name)
+    tls = self_signed(tmp_path / "tls")
+    tls.certificate.rename("cert.pem")
+    tls.key.rename("key.pem")
     return tmp_path
 
 
@@ -176,21 +327,44 @@ def used(latbase, folder):
     return latbase
 
 
-@pytest.mark.usefixtures("folder")
-@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "console")])
-def test_commands_run(request, latbase, page):
-    if page in {"docs/fleet.md", "docs/operations.md"}:
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if blocks(page, "console", "console long")]
+)
+def test_commands_run(request, latbase, folder, page):
+    if page in {"docs/fleet.md", "docs/operations.md", "docs/sizing.md"}:
         request.getfixturevalue("used")
+    if page == "docs/benchmarks.md":
+        request.getfixturevalue("shared_data")
+    latbase.environ["LATBASE_CERTIFICATE"] = str(folder / "cert.pem")
     with ExitStack() as running:
-        for command in commands(page):
-            carry_out(latbase, command, running)
+
+        @cache
+        def started() -> Cluster:
+            return running.enter_context(cluster())
+
+        known: dict[str, str] = {}
+
+        def postgres(address: str) -> str:
+            if address == EMPTY or address not in known:
+                known[address] = started().new_database()
+            return known[address]
+
+        benches = {each.text for each in commands("docs/benchmarks.md", "console long")}
+        desk = Desk(
+            latbase=latbase,
+            folder=folder,
+            running=running,
+            elsewhere=frozenset(benches if page != "docs/benchmarks.md" else ()),
+            postgres=postgres,
+        )
+        for command in commands(page, "console", "console long"):
+            desk.carry_out(command)
     run_python(page)
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_long_commands_exist(page):
-    for command in commands(page, "console long"):
-        check_script(command.words)
+def test_nothing_is_left_out_that_no_page_has():
+    shown = {each.text for page in FOUND for each in commands(page, "console", "console long")}
+    assert {*REDUCED, *NOT_RUN} <= shown
 
 
 def test_the_python_of_a_page_without_commands_runs():
