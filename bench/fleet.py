@@ -4,7 +4,7 @@ python bench/fleet.py --postgres postgresql://user@host/database [--rows 500000]
 
 The database must be empty; without one the file alone is measured. Every writer and claimer is a
 thread that calls the store directly, so that the figures are the engines' and not HTTP's; those of
-HTTP are bench/store.py's.
+HTTP are bench/jobs.py's.
 """
 
 import argparse

@@ -1,17 +1,15 @@
-"""The store's claims: everyday questions at scale, and a service under load beside bare DuckDB.
+"""The store's claims: everyday questions at scale, beside bare DuckDB; jobs.py loads a service.
 
-python bench/store.py [--rows 10000000] [--jobs 1000]
+python bench/store.py [--rows 10000000]
 """
 
 import argparse
 import os
 import statistics
 import tempfile
-import threading
 import time
 import uuid
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,7 +17,7 @@ import duckdb
 
 from latbase.db import Store, connect, queries
 from latbase.db.duckdb_store import DuckDbStore
-from latbase.db.jobs import JobRequest, new_id
+from latbase.db.jobs import new_id
 from latbase.db.records import (
     Configuration,
     Environment,
@@ -30,7 +28,6 @@ from latbase.db.records import (
     Subnet,
     Supernet,
 )
-from latbase.db.service.running import Service
 
 HARDWARE = Hardware.of({"cpu_brand": "bench"})
 ENVIRONMENT = Environment.of({"torch": "bench"})
@@ -159,65 +156,6 @@ def at_scale(path: Path, rows: int) -> None:
             print(f"  {'bare DuckDB: medians by configuration':45} {scan:8.1f} ms")
 
 
-def under_load(path: Path, jobs: int) -> None:
-    with DuckDbStore(path) as owned, Service(owned) as service:
-        owned.write(BASE)
-        requests = [
-            JobRequest(
-                job_id=new_id(),
-                subnet_id=SUBNETS[n % len(SUBNETS)].subnet_id,
-                configuration_id=CONFIGURATIONS[0].configuration_id,
-            )
-            for n in range(jobs)
-        ]
-        began = time.perf_counter()
-        with ThreadPoolExecutor(8) as pool:
-            list(pool.map(lambda n: enqueue(service.url, requests[n::8]), range(8)))
-        print(f"8 clients enqueue {jobs / (time.perf_counter() - began):,.0f} jobs/s")
-        asked, stop = [], threading.Event()
-
-        def ask() -> None:
-            with connect(service.url) as store:
-                while not stop.is_set():
-                    asked.append(milliseconds(lambda: store.query("FROM coverage"), 1))
-
-        reader = threading.Thread(target=ask)
-        reader.start()
-        share = jobs // 2 // 16
-        for at_once in (1, 16):
-            began = time.perf_counter()
-            with ThreadPoolExecutor(16) as pool:
-                hosts = [pool.submit(work, service.url, n, at_once, share) for n in range(16)]
-                done = sum(host.result() for host in hosts)
-            rate = done / (time.perf_counter() - began)
-            print(f"16 hosts, {at_once} at once: claim, write, finish {rate:,.0f} jobs/s")
-        stop.set()
-        reader.join()
-        middle, worst = statistics.median(asked), max(asked)
-        print(f"a query meanwhile: median {middle:.0f} ms, worst {worst:.0f} ms")
-
-
-def enqueue(url: str, requests: list[JobRequest]) -> None:
-    with connect(url) as store:
-        for start in range(0, len(requests), 100):
-            store.jobs.enqueue(requests[start : start + 100])
-
-
-def work(url: str, host: int, at_once: int, share: int) -> int:
-    done = 0
-    with connect(url) as store:
-        while done < share:
-            claimed = store.jobs.claim(
-                f"host-{host}", [CONFIGURATIONS[0].configuration_id], limit=at_once
-            )
-            if not claimed:
-                break
-            store.write([measurement(n) for n in range(len(claimed))])
-            store.jobs.finish(f"host-{host}", [job.job_id for job in claimed])
-            done += len(claimed)
-    return done
-
-
 def bare_writes(folder: Path) -> None:
     with duckdb.connect(str(folder / "bare.duckdb")) as bare:
         bare.execute("CREATE TABLE m (id UUID, value DOUBLE, samples FLOAT[])")
@@ -242,12 +180,10 @@ def write_one(store: Store) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--jobs", type=int, default=1_000)
     options = parser.parse_args()
     print(f"DuckDB {duckdb.__version__}, {os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f}")
     with tempfile.TemporaryDirectory(prefix="latbase-bench-") as folder:
         bare_writes(Path(folder))
-        under_load(Path(folder) / "served.duckdb", options.jobs)
         at_scale(Path(folder) / "scale.duckdb", options.rows)
 
 

@@ -77,6 +77,7 @@ REDUCED = {
     "python bench/measuring.py --minutes 20": (
         "python bench/measuring.py --minutes 0.01 --subnets 2"
     ),
+    "python bench/jobs.py": "python bench/jobs.py --jobs 64",
     "python bench/idle.py": "python bench/idle.py --seconds 1",
     "python bench/fleet.py --postgres postgresql://latbase@db.example/empty --rows 200000 "
     "--seconds 4": "python bench/fleet.py --postgres EMPTY --rows 2000 --seconds 0.2",
