@@ -172,7 +172,7 @@ def new_folder(folder: Path, *, force: bool) -> Iterator[Path]:
     """Yield an empty directory that takes the place of ``folder`` at the end, or is gone.
 
     Raises:
-        InvalidInputError: ``folder`` exists and ``force`` is not set.
+        InvalidInputError: ``folder`` exists and ``force`` is not set, or it has nowhere to be.
         click.FileError: the disk is full, or the directory cannot be written.
     """
     folder = folder.absolute()
@@ -180,6 +180,8 @@ def new_folder(folder: Path, *, force: bool) -> Iterator[Path]:
         raise InvalidInputError(
             f"{folder} exists already. Name another directory, or replace it with --force."
         )
+    if not folder.parent.is_dir():
+        raise InvalidInputError(f"The directory {folder.parent} does not exist; make it first.")
     try:
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as scratch:
             draft, old = Path(scratch) / "new", Path(scratch) / "old"

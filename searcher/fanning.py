@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from latbase import supernets
-from latbase.errors import InvalidInputError, LatbaseError, SupernetError, UnknownNameError
+from latbase.errors import InvalidInputError, LatbaseError, SearchError, UnknownNameError
 
 if TYPE_CHECKING:
     from latbase.supernets.accuracy.appraiser import Config
@@ -38,7 +38,8 @@ class Fan:
         """Yield the position in ``configs`` and the value of each, as it becomes known.
 
         Raises:
-            SupernetError: the appraiser broke its contract, or its workers were lost every time.
+            SupernetError: the appraiser broke its contract.
+            SearchError: its workers were lost every time.
         """
         left, reason = dict(enumerate(configs)), ""
         for _ in range(ATTEMPTS):
@@ -60,7 +61,7 @@ class Fan:
             log.warning("%d sub-networks lost their worker (%s)", len(left), reason)
             self._executor.shutdown(wait=False)
             self._executor = self._make()
-        raise SupernetError(
+        raise SearchError(
             f"{len(left)} sub-networks lost their worker {ATTEMPTS} times while {objective} was "
             f"appraised, last with {reason}. What is known is stored; look at the workers, then "
             "run the same command again."

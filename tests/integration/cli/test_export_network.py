@@ -205,9 +205,9 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing(tmp_path: Path):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_place_that_cannot_be_written_is_one_sentence(tmp_path: Path):
+def test_a_place_that_does_not_exist_is_one_sentence(tmp_path: Path):
     with (
-        pytest.raises(click.FileError, match="No such file or directory"),
+        pytest.raises(InvalidInputError, match="missing does not exist; make it first"),
         new_folder(tmp_path / "missing" / "net", force=False),
     ):
         pass

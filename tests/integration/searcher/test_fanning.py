@@ -20,7 +20,7 @@ import pytest
 
 from latbase import supernets
 from latbase.db import Store, connect
-from latbase.errors import InvalidInputError, SupernetError, UnknownNameError
+from latbase.errors import InvalidInputError, SearchError, UnknownNameError
 from latbase.searcher.fanning import Fan, executor_maker
 from latbase.searcher.knowledge import Genotypes, Values
 from latbase.searcher.objectives import Objective
@@ -139,7 +139,7 @@ TURNS = itertools.count()
 def test_what_is_lost_every_time_is_said_and_the_rest_is_kept(own: str) -> None:
     genotypes, _, expected = everything(own)
     with top1(own, Losing) as (source, store):
-        with pytest.raises(SupernetError, match=r"lost their worker 3 times.*machine is gone"):
+        with pytest.raises(SearchError, match=r"lost their worker 3 times.*machine is gone"):
             source.values(genotypes)
         assert 4 <= stored(store) < 8
         assert np.array_equal(source.values(genotypes[:7]), expected[:7])
