@@ -113,6 +113,7 @@ NOT_RUN = {
     "python examples/fashion_mnist/train.py": MINUTES,
     "python examples/fashion_mnist/nat.py": f"{MINUTES}; test_fashion_mnist.py runs its loop",
     "python bench/pipeline.py": MINUTES,
+    "python bench/peer.py --package peer --seeds 5": "needs dynast==1.6.0 and pandas 2 beside it",
     "python bench/ablation.py": "a quarter of an hour; its searches are those of bench/search.py",
     "python bench/measuring.py --predict hat_iwslt14_de_en --protocol quick": (
         "a quarter of an hour of measuring"
