@@ -1,6 +1,7 @@
 """What each part of the default tactic brings: the same search with one part taken out.
 
-Run: python bench/ablation.py [--seeds 2]. Prints the table of docs/searching.md.
+Run: python bench/ablation.py [--seeds 5] [--evaluations 300] [--parts "no optimism" …]. Prints the
+table of docs/searching.md.
 """
 
 import argparse
@@ -70,18 +71,23 @@ def run(problem: Replay, seed: int, evaluations: int, options: dict[str, object]
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--evaluations", type=int, default=max(MARKS))
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=[*PARTS])
     options = parser.parse_args()
+    evaluations = options.evaluations
     problems = [replay(device) for device in DEVICES]
     optima = [problem.near_optimal() for problem in problems]
-    for name, (changed, chosen) in PARTS.items():
+    for name in options.parts:
+        changed, chosen = PARTS[name]
         curves = []
         with changed():
             for problem, optimum in zip(problems, optima, strict=True):
                 for seed in range(options.seeds):
-                    found = run(problem, seed, max(MARKS), chosen)
-                    curves.append(curve(problem, found, optimum, max(MARKS)))
-        reached = [f"{np.mean(curves, axis=0)[mark // 10 - 1]:.1f}" for mark in MARKS]
+                    found = run(problem, seed, evaluations, chosen)
+                    curves.append(curve(problem, found, optimum, evaluations))
+        marks = [mark for mark in MARKS if mark <= evaluations]
+        reached = [f"{np.mean(curves, axis=0)[mark // 10 - 1]:.1f}" for mark in marks]
         print(f"| {name} | {' | '.join(reached)} |", flush=True)
 
 

@@ -45,7 +45,8 @@ PEER_TAU_SETTINGS = (
 )
 """Cheap settings, to find what the peer's own repeatability costs here."""
 
-TRAINED, HELD_OUT = 200, 100
+TRAINED = 200
+"""Rows a predictor is fitted on; half as many judge it."""
 
 PEER_SCRIPT = """
 import json, sys, time, torch, latbase.supernets
@@ -215,10 +216,10 @@ def building_share(found: Sequence[Measurement], seconds: float) -> float:
     return statistics.mean(float(str(value)) for value in built) / seconds
 
 
-def predict(name: str, settings: ProtocolSettings) -> None:
+def predict(name: str, settings: ProtocolSettings, trained: int) -> None:
     """Fit the default predictor on this host's own measurements and show its held-out scores."""
     with tempfile.TemporaryDirectory(prefix="latbase-bench-") as scratch:
-        task = prepare(name, TRAINED + HELD_OUT, Path(scratch))
+        task = prepare(name, trained + trained // 2, Path(scratch))
         begin = time.monotonic()
         found = {one.subnet_id: one.value for one in latbase_pass(task, task.subnets, settings)}
         seconds = (time.monotonic() - begin) / len(task.subnets)
@@ -226,10 +227,10 @@ def predict(name: str, settings: ProtocolSettings) -> None:
     genotypes = np.array([subnet.genotype for subnet in measured], np.int8)
     features = task.network.space.features(genotypes)
     values = np.array([found[subnet.subnet_id] for subnet in measured])
-    fitted = fit_predictor(features[:TRAINED], values[:TRAINED])
-    score = fitted.score(features[TRAINED:], values[TRAINED:])
+    fitted = fit_predictor(features[:trained], values[:trained])
+    score = fitted.score(features[trained:], values[trained:])
     print(
-        f"| {name} | {settings.name} | {TRAINED} | {fitted.kind} | {score.tau:.3f} "
+        f"| {name} | {settings.name} | {trained} | {fitted.kind} | {score.tau:.3f} "
         f"| {score.mape_percent:.2f} % | {seconds:.2f} |",
         flush=True,
     )
@@ -269,16 +270,17 @@ def main() -> None:
     parser.add_argument(
         "--predict",
         metavar="NETWORK",
-        help=f"instead: scores of a predictor fitted on {TRAINED} of {TRAINED + HELD_OUT}",
+        help="instead: scores of a predictor fitted on this host's measurements of it",
     )
     parser.add_argument("--protocol", choices=PRESETS, default=DEFAULT.name, help="for --predict")
+    parser.add_argument("--trained", type=int, default=TRAINED, help="rows it is fitted on")
     asked = parser.parse_args()
     if asked.predict is None:
         compare(asked.subnets, time.monotonic() + 60 * asked.minutes)
         return
     print("| supernet | protocol | trained on | predictor | τ | MAPE | s each |")
     print("|---|---|---|---|---|---|---|")
-    predict(asked.predict, PRESETS[asked.protocol])
+    predict(asked.predict, PRESETS[asked.protocol], asked.trained)
 
 
 if __name__ == "__main__":

@@ -66,6 +66,10 @@ SMALLEST = {
 }
 """Options that make a command fast, by its name or by that of its supernet."""
 
+FASHION = "examples/fashion_mnist/supernet.py:Fashion"
+IMAGES = Path("/usr/share/datasets/fashion-mnist")
+"""Where Debian's package of them puts the images of the example."""
+
 EMPTY = "EMPTY"
 """Stands for the address of a database that nobody used."""
 
@@ -83,6 +87,16 @@ REDUCED = {
     "--seconds 4": "python bench/fleet.py --postgres EMPTY --rows 2000 --seconds 0.2",
     "python bench/hosts.py --postgres postgresql://latbase@db.example/empty --hosts 500": (
         "python bench/hosts.py --postgres EMPTY --hosts 200 --seconds 3"
+    ),
+    "python bench/measuring.py --predict hat_iwslt14_de_en --protocol quick": (
+        f"python bench/measuring.py --predict {SUPERNET} --protocol quick --trained 8"
+    ),
+    "python bench/ablation.py --seeds 5": (
+        "python bench/ablation.py --seeds 1 --evaluations 20 --parts 'no optimism'"
+    ),
+    f"latbase search {FASHION} --objective top1 --objective latency_ms --preset quick": (
+        f"latbase search {FASHION} --objective top1 --objective latency_ms --preset quick "
+        "--evaluations 2"
     ),
     "python bench/predictors.py --trials 10": "python bench/predictors.py --trials 1 --kinds ridge",
     f"latbase search {SUPERNET} --evaluations 20 --preset quick --input-size 128": (
@@ -106,18 +120,10 @@ NOT_RUN = {
     "latbase export-network latest --id 59a4 --supernet digits.py:Digits -o digits-network": (
         "names a sub-network of a search elsewhere; test_export_network.py exports one of a class"
     ),
-    "latbase search examples/fashion_mnist/supernet.py:Fashion --objective top1 --objective "
-    "latency_ms --preset quick": f"{MINUTES}; test_fashion_mnist.py has fewer images",
-    "latbase export-network latest --pick fastest-within 1% --supernet "
-    "examples/fashion_mnist/supernet.py:Fashion -o fashion-network": f"{MINUTES} before it",
     "python examples/fashion_mnist/train.py": MINUTES,
     "python examples/fashion_mnist/nat.py": f"{MINUTES}; test_fashion_mnist.py runs its loop",
     "python bench/pipeline.py": MINUTES,
     "python bench/peer.py --package peer --seeds 5": "needs dynast==1.6.0 and pandas 2 beside it",
-    "python bench/ablation.py": "a quarter of an hour; its searches are those of bench/search.py",
-    "python bench/measuring.py --predict hat_iwslt14_de_en --protocol quick": (
-        "a quarter of an hour of measuring"
-    ),
 }
 CHECKPOINTS = "docs/transformer.md"
 """Its Python loads weights of gigabytes; test_hat.py loads a checkpoint of the same keys."""
@@ -198,10 +204,8 @@ class Desk:
         """Run a command and compare its output with the page's."""
         if command.text in NOT_RUN:
             return check_script(command.words)
-        program, *words = shlex.split(REDUCED.get(command.text, command.text))
-        words = [
-            self._here(word) for word in (words if command.text in REDUCED else command.words[1:])
-        ]
+        reduced = REDUCED.get(command.text)
+        program, *words = map(self._here, shlex.split(reduced) if reduced else command.words)
         if program == "export":
             name, _, value = words[0].partition("=")
             self.latbase.environ[name] = value
@@ -215,7 +219,7 @@ class Desk:
             assert done.returncode == 0, done.stdout + done.stderr
             return None
         assert program == "latbase", command
-        words = self._smaller(words)
+        words = words if reduced else self._smaller(words)
         if command.beside:
             return self._start_beside(words)
         said = self.latbase.run(*words).stdout
@@ -254,6 +258,8 @@ class Desk:
             return served.url
         if word in {EMPTY, "postgresql://latbase@db.example/latbase"}:
             return self.postgres(word)
+        if word == FASHION:
+            return str(ROOT / word)
         if word == "/srv/latbase":
             return str(self.folder / "lake")
         if word == HERE:
@@ -335,7 +341,9 @@ def used(latbase, folder):
 def test_commands_run(request, latbase, folder, page):
     if page in {"docs/fleet.md", "docs/operations.md", "docs/sizing.md"}:
         request.getfixturevalue("used")
-    if page == "docs/benchmarks.md":
+    if page == "docs/fashion-mnist.md" and not IMAGES.exists():
+        pytest.skip(f"{IMAGES} is not here: apt-get install dataset-fashion-mnist")
+    if page in {"docs/benchmarks.md", "docs/searching.md"}:
         request.getfixturevalue("shared_data")
     latbase.environ["LATBASE_CERTIFICATE"] = str(folder / "cert.pem")
     with ExitStack() as running:
