@@ -37,10 +37,10 @@ SEED = 60
 PEER_WARM_UP, PEER_RUNS = 10, 50
 PEER_TAU_SETTINGS = (
     ProtocolSettings(
-        name="3 rounds", min_rounds=3, max_rounds=3, interval_percent=0.01, time_cap_s=10
+        name="6 rounds", min_rounds=6, max_rounds=6, interval_percent=0.01, time_cap_s=10
     ),
     ProtocolSettings(
-        name="6 rounds", min_rounds=6, max_rounds=6, interval_percent=0.01, time_cap_s=10
+        name="12 rounds", min_rounds=12, max_rounds=12, interval_percent=0.01, time_cap_s=10
     ),
 )
 """Cheap settings, to find what the peer's own repeatability costs here."""

@@ -299,7 +299,7 @@ class Session:
         return rules.stop_rule(
             settings,
             rounds=rounds,
-            half_width_percent=self._half_width_percent(key),
+            half_width_percent=self._ledger.estimate(key).reducible_percent(),
             reading_s=self._ledger.reading_s(key),
         )
 

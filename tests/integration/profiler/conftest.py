@@ -15,7 +15,13 @@ from latbase.profiler.protocol import ProtocolSettings
 TOY = f"{Path(__file__).with_name('toy_supernet.py')}:Toy"
 
 FAST = ProtocolSettings(
-    name="fast", min_rounds=3, max_rounds=6, interval_percent=1.0, time_cap_s=5.0, window=3
+    name="fast",
+    samples_per_visit=2,
+    min_rounds=3,
+    max_rounds=6,
+    interval_percent=1.0,
+    time_cap_s=5.0,
+    window=3,
 )
 
 

@@ -56,10 +56,10 @@ def test_fast_networks_run_several_times_per_reading():
 @pytest.mark.parametrize(
     ("rounds", "half_width", "reading_s", "rule"),
     [
-        (9, 0.1, 1, None),
-        (10, 1.2, 1, StopRule.INTERVAL),
-        (10, 1.21, 1, None),
-        (25, 9.0, 1, StopRule.ROUNDS),
+        (19, 0.1, 1, None),
+        (20, 0.8, 1, StopRule.INTERVAL),
+        (20, 0.81, 1, None),
+        (44, 9.0, 1, StopRule.ROUNDS),
         (3, 9.0, 30, StopRule.TIME),
         (1, 9.0, 99, None),
     ],
@@ -72,10 +72,10 @@ def test_stop_rules(rounds: int, half_width: float, reading_s: float, rule: Stop
 @pytest.mark.parametrize(
     ("rounds", "half_width", "reading_s", "rule"),
     [
-        (19, 0.1, 1, None),
-        (20, 1.2, 1, StopRule.INTERVAL),
-        (49, 9.0, 1, None),
-        (50, 9.0, 1, StopRule.ROUNDS),
+        (39, 0.1, 1, None),
+        (40, 0.8, 1, StopRule.INTERVAL),
+        (87, 9.0, 1, None),
+        (88, 9.0, 1, StopRule.ROUNDS),
         (3, 9.0, 59, None),
         (3, 9.0, 60, StopRule.TIME),
     ],
