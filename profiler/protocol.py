@@ -62,6 +62,8 @@ class ProtocolSettings:
         interval_percent: half-width of the interval that is narrow enough, in per cent.
         time_cap_s: reading time after which sampling ends.
         window: sub-networks active at once: the company that shows the drift.
+        rounds_per_process: rounds after which a fresh process takes over and builds all anew, since
+            where memory comes to lie makes single sub-networks 0.3 to 0.9 % faster or slower.
     """
 
     name: str
@@ -71,6 +73,7 @@ class ProtocolSettings:
     interval_percent: float
     time_cap_s: float
     window: int = 32
+    rounds_per_process: int = 1000
 
     @property
     def admitted_per_round(self) -> int:
@@ -100,7 +103,13 @@ QUICK = ProtocolSettings(
     name="quick", min_rounds=8, max_rounds=16, interval_percent=3.0, time_cap_s=10.0
 )
 DEFAULT = ProtocolSettings(
-    name="default", min_rounds=20, max_rounds=44, interval_percent=0.8, time_cap_s=30.0
+    name="default",
+    min_rounds=20,
+    max_rounds=24,
+    interval_percent=0.8,
+    time_cap_s=30.0,
+    window=64,
+    rounds_per_process=16,
 )
 THOROUGH = ProtocolSettings(
     name="thorough", min_rounds=100, max_rounds=400, interval_percent=0.5, time_cap_s=300.0

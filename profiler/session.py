@@ -170,7 +170,7 @@ class Session:
         self._anchor = read_anchor(scale, self._reference.subnet_id)
         self._ledger = Ledger()
         self._built: dict[str, Built] = {}
-        self._visits = 0
+        self._visits = self._rounds = 0
         self._epoch = uuid.uuid4().hex[:8]
         self._throttle_events = throttle_events(self._files, self._cpus)
         self._stage = Stage(self._worker_spec(), lambda key: self._subnet(key).config)
@@ -214,6 +214,9 @@ class Session:
 
     def _round(self, rota: Rota) -> list[Result]:
         """Visit every active sub-network and the reference once; return who ended and how."""
+        if self._rounds % self._settings.rounds_per_process == 0:
+            self._stage.close()
+        self._rounds += 1
         rota.admit(self._settings.admitted_per_round)
         results: list[Result] = []
         for key in rota.order([REFERENCE]):
