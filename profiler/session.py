@@ -214,7 +214,9 @@ class Session:
 
     def _round(self, rota: Rota) -> list[Result]:
         """Visit every active sub-network and the reference once; return who ended and how."""
-        if self._rounds % self._settings.rounds_per_process == 0:
+        wanted = self._configuration
+        cheap = wanted.device == "cpu" and wanted.engine == "eager"  # compiling takes a minute each
+        if cheap and self._rounds % self._settings.rounds_per_process == 0:
             self._stage.close()
         self._rounds += 1
         rota.admit(self._settings.admitted_per_round)

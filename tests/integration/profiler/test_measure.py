@@ -209,6 +209,22 @@ def test_a_stopped_session_continues_from_its_spool(bench: Bench):
     assert spool.read_text() == ""
 
 
+def test_fresh_processes_take_over(bench: Bench, monkeypatch: pytest.MonkeyPatch):
+    """Where memory comes to lie differs from process to process; several average it out."""
+    pids: list[int] = []
+    start = children.Child.__init__
+
+    def recorded(self: children.Child, *given: Any) -> None:
+        start(self, *given)
+        pids.append(self.pid)
+
+    monkeypatch.setattr(children.Child, "__init__", recorded)
+    often = dataclasses.replace(FAST, min_rounds=6, rounds_per_process=2)
+    (result,) = measured(list(bench.measure(bench.subnet(), settings=often)))
+    assert len(result.measurements[0].samples) == FAST.samples_per_visit * 6
+    assert len(set(pids)) == 3
+
+
 def test_kill_minus_nine_loses_at_most_the_visit_in_flight(bench: Bench):
     endless = dataclasses.replace(FAST, min_rounds=10_000, max_rounds=10_000, time_cap_s=600)
     subnets = bench.subnets(3)
