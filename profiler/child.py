@@ -39,6 +39,8 @@ FIXED_ENVIRONMENT = {
     # Keep it always; 32 MiB is the largest threshold glibc accepts.
     "MALLOC_TRIM_THRESHOLD_": str(1 << 40),
     "MALLOC_MMAP_THRESHOLD_": str(32 << 20),
+    # Containers often allow one heap; the builder thread needs one of its own (subjects.py).
+    "MALLOC_ARENA_MAX": "8",
 }
 
 

@@ -15,8 +15,8 @@ HORIZON_WINDOWS = 400
 
 PROCESS_SD = 0.006
 """Deviation of one sub-network's speed from process to process (where its memory came to lie),
-which no reading within one process can see: 0.3 to 0.9 % in pairs of long sessions, of which the
-halves agreed within 0.3 %. Part of every interval."""
+which no reading within one process can see. In full part of every interval, also where several
+processes took turns."""
 
 SENSITIVITY_SD = 0.1
 """Networks do not slow down alike: when a busy host was 10 % slower, single sub-networks were 9 to

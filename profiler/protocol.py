@@ -42,7 +42,7 @@ class StopRule(StrEnum):
     """What ended the sampling of a sub-network."""
 
     INTERVAL = "interval"
-    """The interval became as narrow as asked."""
+    """More visits could narrow the interval by no more than asked."""
     ROUNDS = "rounds"
     """It had its number of rounds."""
     TIME = "time"
@@ -59,11 +59,11 @@ class ProtocolSettings:
             and not alike: the first finds the caches as other networks left them.
         min_rounds: visits before the interval is believed.
         max_rounds: visits after which sampling ends.
-        interval_percent: half-width of the interval that is narrow enough, in per cent.
+        interval_percent: as much of the half-width, in per cent, as more visits may still narrow.
         time_cap_s: reading time after which sampling ends.
         window: sub-networks active at once: the company that shows the drift.
-        rounds_per_process: rounds after which a fresh process takes over and builds all anew, since
-            where memory comes to lie makes single sub-networks 0.3 to 0.9 % faster or slower.
+        rounds_per_process: rounds after which a fresh process takes over and builds all anew, where
+            building is cheap; None for never.
     """
 
     name: str
@@ -73,7 +73,7 @@ class ProtocolSettings:
     interval_percent: float
     time_cap_s: float
     window: int = 32
-    rounds_per_process: int = 1000
+    rounds_per_process: int | None = None
 
     @property
     def admitted_per_round(self) -> int:
@@ -95,8 +95,11 @@ class ProtocolSettings:
                 f"A protocol needs {FEWEST_ROUNDS} <= min_rounds <= max_rounds, not "
                 f"{self.min_rounds} and {self.max_rounds}: one round shows no variation."
             )
-        if self.samples_per_visit < 1 or self.window < 1:
-            raise InvalidInputError("A protocol needs samples_per_visit and window of at least 1.")
+        counts = (self.samples_per_visit, self.window, self.rounds_per_process)
+        if any(count is not None and count < 1 for count in counts):
+            raise InvalidInputError(
+                "A protocol needs samples_per_visit, window and rounds_per_process of at least 1."
+            )
 
 
 QUICK = ProtocolSettings(
@@ -218,7 +221,7 @@ def stop_rule(
     Args:
         settings: the limits.
         rounds: visits so far.
-        half_width_percent: of its interval so far.
+        half_width_percent: what more visits could narrow of that of its interval.
         reading_s: time its readings took so far.
     """
     if rounds >= settings.min_rounds and half_width_percent <= settings.interval_percent:

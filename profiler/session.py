@@ -171,6 +171,9 @@ class Session:
         self._ledger = Ledger()
         self._built: dict[str, Built] = {}
         self._visits = self._rounds = 0
+        cheap = configuration.device == "cpu" and configuration.engine == "eager"
+        # A GPU needs seconds to warm up again, and compiling takes up to a minute per sub-network.
+        self._rounds_per_process = settings.rounds_per_process if cheap else None
         self._epoch = uuid.uuid4().hex[:8]
         self._throttle_events = throttle_events(self._files, self._cpus)
         self._stage = Stage(self._worker_spec(), lambda key: self._subnet(key).config)
@@ -214,9 +217,7 @@ class Session:
 
     def _round(self, rota: Rota) -> list[Result]:
         """Visit every active sub-network and the reference once; return who ended and how."""
-        wanted = self._configuration
-        cheap = wanted.device == "cpu" and wanted.engine == "eager"  # compiling takes a minute each
-        if cheap and self._rounds % self._settings.rounds_per_process == 0:
+        if self._rounds_per_process and self._rounds % self._rounds_per_process == 0:
             self._stage.close()
         self._rounds += 1
         rota.admit(self._settings.admitted_per_round)

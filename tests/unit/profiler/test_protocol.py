@@ -88,7 +88,9 @@ def test_what_was_disturbed_is_retried_to_twice_the_limits(
     assert found == rule
 
 
-@pytest.mark.parametrize("field", ["min_rounds", "samples_per_visit", "window"])
+@pytest.mark.parametrize(
+    "field", ["min_rounds", "samples_per_visit", "window", "rounds_per_process"]
+)
 def test_settings_that_cannot_work_are_refused(field: str):
     values = {"min_rounds": 2, "samples_per_visit": 1, "window": 1} | {field: 0}
     with pytest.raises(InvalidInputError, match="protocol needs"):
