@@ -83,9 +83,10 @@ class Child:
         """Process id of the child."""
         return self._process.pid
 
-    def add(self, key: str, config: Mapping[str, object]) -> Added:
+    def add(self, key: str, config: Mapping[str, object], *, weigh: bool) -> Added:
         """Build the sub-network of ``config`` and keep it ready as ``key``."""
-        answer = self._ask({"do": "add", "key": key, "config": config}, ADD_TIMEOUT_S)
+        command: Command = {"do": "add", "key": key, "config": config, "weigh": weigh}
+        answer = self._ask(command, ADD_TIMEOUT_S)
         return Added(**{**answer, "warm_up_ms": tuple(answer["warm_up_ms"])})
 
     def visit(self, key: str, readings: int) -> Visited:
@@ -183,8 +184,8 @@ class Stage:
             self._child = Child(self._spec)
         return self._child
 
-    def prepare(self, key: str) -> Added | None:
-        """Make ``key`` ready; None if it was.
+    def prepare(self, key: str, *, weigh: bool) -> Added | None:
+        """Make ``key`` ready, and see what memory it takes if asked; None if it was ready.
 
         Raises:
             MeasurementError: it cannot be; after :class:`ChildDiedError` everything else is made
@@ -193,7 +194,7 @@ class Stage:
         if key in self._ready:
             return None
         with self._replacing():
-            added = self.child().add(key, self._config_of(key))
+            added = self.child().add(key, self._config_of(key), weigh=weigh)
         self._ready.add(key)
         return added
 

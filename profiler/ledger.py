@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from latbase.profiler.protocol import FEWEST_ROUNDS
-from latbase.profiler.statistics import fit_drift, quantile, standard_errors
+from latbase.profiler.statistics import fit_drift, quantile, standard_errors, steady_stretches
 
-HORIZON_WINDOWS = 400
+HORIZON_WINDOWS = 800
 """Drift windows that are fitted together; older ones no longer touch an active sub-network."""
 
 PROCESS_SD = 0.006
@@ -136,6 +136,8 @@ class Ledger:
         log_times = np.log([ms for block in recent for ms in block.wall_ms])
         subject = np.repeat([subjects[block.subject] for block in recent], sizes)
         window = np.repeat([windows[block.window] for block in recent], sizes)
+        levels = fit_drift(log_times, subject, window).levels
+        window = steady_stretches(log_times, subject, window, levels)[window]
         fit = fit_drift(log_times, subject, window)
         errors = standard_errors(fit, subject, np.repeat(np.arange(len(recent)), sizes))
         visits = Counter(block.subject for block in recent)

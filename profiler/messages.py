@@ -10,11 +10,15 @@ REAL_TIME = "real-time"
 
 
 class Command(TypedDict, total=False):
-    """One command: ``add`` with a config, ``visit`` with a number of readings, or ``drop``."""
+    """One command: ``add`` with a config, ``visit`` with a number of readings, or ``drop``.
+
+    ``weigh`` asks ``add`` for the peak memory too, which takes a recorded forward pass.
+    """
 
     do: Required[str]
     key: Required[str]
     config: Mapping[str, object]
+    weigh: bool
     readings: int
 
 
@@ -79,7 +83,7 @@ class Added:
         warm_up_ms: each warm-up call.
         calls: forward passes per reading.
         peak_memory_bytes: weights, buffers and the most that was allocated during a forward pass;
-            None where torch could not tell.
+            None where torch could not tell or was not asked.
     """
 
     build_s: float

@@ -33,9 +33,9 @@ PLATEAU = 0.97
 FEWEST_ROUNDS = 2
 """One visit shows no variation between rounds, so there would be no interval."""
 
-DRIFT_WINDOW_VISITS = 16
-"""Visits that share one estimate of the host's speed; in shorter windows the noise of the
-sub-networks is taken for drift."""
+DRIFT_WINDOW_VISITS = 6
+"""Visits between which a change of the host's speed is not looked for; windows of one speed are
+merged (:func:`latbase.profiler.statistics.steady_stretches`)."""
 
 
 class StopRule(StrEnum):
@@ -108,7 +108,7 @@ QUICK = ProtocolSettings(
 DEFAULT = ProtocolSettings(
     name="default",
     min_rounds=20,
-    max_rounds=24,
+    max_rounds=40,
     interval_percent=0.8,
     time_cap_s=30.0,
     window=64,

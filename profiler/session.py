@@ -240,7 +240,7 @@ class Session:
 
     def _visit(self, key: str) -> None:
         """Visit ``key`` and spool what was read."""
-        added = self._stage.prepare(key)
+        added = self._stage.prepare(key, weigh=key not in self._built)
         if added is not None and key not in self._built:
             self._built[key] = Built(
                 subject=key,

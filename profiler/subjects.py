@@ -53,8 +53,8 @@ class Subjects:
         self._builder = ThreadPoolExecutor(1, thread_name_prefix="builder")
         self._ready: dict[str, Subject] = {}
 
-    def add(self, key: str, config: Mapping[str, object]) -> Added:
-        """Build, convert, prepare and warm up the sub-network of ``config``."""
+    def add(self, key: str, config: Mapping[str, object], *, weigh: bool) -> Added:
+        """Build, convert, prepare and warm up ``config``; ``weigh`` it if asked."""
         begin = time.perf_counter()
         model = self._builder.submit(self._supernet.build, config).result()
         built = time.perf_counter()
@@ -74,7 +74,7 @@ class Subjects:
             prepare_s=prepared - built,
             warm_up_ms=times,
             calls=self._ready[key].calls,
-            peak_memory_bytes=_peak_memory_bytes(model, call, spec.device),
+            peak_memory_bytes=_peak_memory_bytes(model, call, spec.device) if weigh else None,
         )
 
     def _prepared(

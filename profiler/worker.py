@@ -54,7 +54,7 @@ def _answer(subjects: "Subjects", command: Command) -> dict[str, object]:
     key = command["key"]
     try:
         if command["do"] == "add":
-            return asdict(subjects.add(key, command["config"]))
+            return asdict(subjects.add(key, command["config"], weigh=command["weigh"]))
         if command["do"] == "visit":
             return asdict(subjects.visit(key, command["readings"]))
     except Exception as error:  # noqa: BLE001 -- a user's network may raise anything

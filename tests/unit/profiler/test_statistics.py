@@ -1,9 +1,18 @@
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from latbase.profiler.statistics import fit_drift, grouped_median, quantile, standard_errors
+from latbase.profiler import statistics
+from latbase.profiler.statistics import (
+    fit_drift,
+    grouped_median,
+    quantile,
+    standard_errors,
+    steady_stretches,
+)
 
 
 @given(st.lists(st.tuples(st.integers(0, 4), st.floats(-1e6, 1e6)), min_size=1))
@@ -46,6 +55,33 @@ def test_drift_has_median_zero():
     _, log_times, subject, window = session()
     fit = fit_drift(log_times, subject, window)
     assert np.median(fit.drift) == pytest.approx(0, abs=1e-9)
+
+
+def test_a_change_of_speed_is_found_where_it_is_and_noise_is_none():
+    """Two speeds that alternate every five windows of six readings; noise of 2 %."""
+    rng = np.random.default_rng(3)
+    window = np.repeat(np.arange(60), 6)
+    subject = np.concatenate([rng.permutation(20) for _ in range(18)])
+    levels = np.log(rng.uniform(14, 16, 20))
+    speed = 0.3 * (window // 5 % 2)
+    log_times = levels[subject] + speed + rng.normal(0, 0.02, window.size)
+    stretch = steady_stretches(log_times, subject, window, levels)
+    np.testing.assert_array_equal(stretch, np.arange(60) // 5)
+
+
+@given(st.lists(st.floats(-1, 1), min_size=1, max_size=12), st.floats(1, 100))
+def test_stretches_are_the_best_of_all_partitions(speed: list[float], weight: float):
+    """Against every way to cut the windows."""
+    values, weights = np.array(speed), np.full(len(speed), weight)
+
+    def loss(stretch: np.ndarray) -> float:
+        means = np.bincount(stretch, values) / np.bincount(stretch)
+        squares = weight * ((values - means[stretch]) ** 2).sum()
+        return float(squares + statistics.CHANGE_PENALTY * (1 + stretch.max()))
+
+    cuts = itertools.product((0, 1), repeat=len(speed) - 1)
+    best = min(loss(np.cumsum((0, *cut))) for cut in cuts)
+    assert loss(statistics._partition(values, weights)) == pytest.approx(best, abs=1e-6)
 
 
 def test_standard_errors_are_honest_whether_visits_or_readings_vary():
