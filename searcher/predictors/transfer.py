@@ -73,6 +73,16 @@ class Transfer:
         return combined + correction, spread
 
 
+    def doubt(self, features: Features, /) -> Features:
+        """Return the covariance of what is not known, float (n, n), in variances of the noise.
+
+        A combination of sources has few weights to learn: without a residual nothing is in doubt.
+        """
+        if self.residual is None:
+            return np.zeros((len(features), len(features)))
+        return self.residual.doubt(features)
+
+
 def fit(
     features: Features,
     y: Values,

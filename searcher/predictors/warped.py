@@ -12,7 +12,7 @@ from latbase.searcher.predictors import gaussian_process
 from latbase.searcher.predictors.base import Features, Values
 from latbase.searcher.predictors.gaussian_process import GaussianProcess, Groups
 
-HEADROOM = 0.3
+HEADROOM = 1.0
 """Distance of the limit from the nearest value, as a share of the range of the values."""
 
 CEILING, NONE, FLOOR = 1.0, 0.0, -1.0
@@ -42,6 +42,10 @@ class WarpedProcess:
         centre, spread = self.process.predict(features)
         mean = self._unwarp(centre)
         return mean, spread if self.side == NONE else spread * np.abs(self.limit - mean)
+
+    def doubt(self, features: Features, /) -> Features:
+        """Return the covariance of what is not known, float (n, n), in variances of the noise."""
+        return self.process.doubt(features)
 
     @property
     def left_out(self) -> Values:
