@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from latbase.searcher import pareto
 from latbase.searcher.coding import Coding
-from latbase.searcher.knowledge import Genotypes
+from latbase.searcher.knowledge import Genotypes, Values
 from latbase.searcher.objectives import Minimised
 
 if TYPE_CHECKING:

@@ -31,7 +31,7 @@ FURTHEST = 6.0
 ITERATIONS = 30
 """Steps of the optimiser."""
 
-LIKELIHOOD_ROWS = 400
+LIKELIHOOD_ROWS = 250
 """Rows that determine the hyper-parameters; the cost of a step grows with their cube."""
 
 MOST_ROWS = 4000
@@ -43,7 +43,7 @@ OUTLIER = 3.0
 LEAST_DEFLATION = 0.1
 """How much smaller than the fitted noise that of the median row may be taken to be."""
 
-ROBUST_ROUNDS = 3
+ROBUST_ROUNDS = 5
 """Times the noise of disturbed rows is adapted."""
 
 
@@ -51,37 +51,41 @@ ROBUST_ROUNDS = 3
 class Inputs:
     """How features become the inputs of the kernels.
 
-    A unit of a feature means the same whatever was evaluated: scaling every column by its own
-    spread would make a choice seldom seen count for much, and one never seen for nothing.
+    Features in given groups come in units that mean the same whatever was evaluated: scaling every
+    column by its own spread would make a choice seldom seen count for much, and one never seen for
+    nothing. Other features are standardised and weigh by their correlation with the values.
 
     Attributes:
         centre: float (f,), subtracted from the features.
-        unit: float (f,), what they are divided by.
-        groups: columns of each group.
+        factor: float (f,), what they are multiplied by then.
+        groups: columns of each group, none empty.
     """
 
     centre: Values
-    unit: Values
+    factor: Values
     groups: Groups
 
     @classmethod
-    def of(cls, features: Features, groups: Groups | None) -> "Inputs":
-        """Centre float (n, f) in given groups; without any, set indicators apart and scale."""
-        centre, unit = features.mean(axis=0), np.ones(features.shape[1])
+    def of(cls, features: Features, y: Values, groups: Groups | None) -> "Inputs":
+        """Learn them from float (n, f) and (n,); without groups, indicators are set apart."""
+        centre, factor = features.mean(axis=0), np.ones(features.shape[1])
         if groups is not None:
-            return cls(centre=centre, unit=unit, groups=groups)
-        indicator = ((features == 0) | (features == 1)).all(axis=0)
+            return cls(centre=centre, factor=factor, groups=groups)
         scaling = Scaling.of(features)
-        unit[scaling.kept] = np.where(indicator[scaling.kept], 1.0, scaling.spread)
-        parts = (np.flatnonzero(indicator), np.flatnonzero(~indicator & scaling.kept))
+        correlation = scaling.apply(features).T @ (y - y.mean()) / (len(y) * (y.std() or 1.0))
+        weights = np.sqrt(correlation**2 + 1.0 / len(y))
+        factor[scaling.kept] = weights / scaling.spread
+        indicator = ((features == 0) | (features == 1)).all(axis=0)
+        parts = (np.flatnonzero(part & scaling.kept) for part in (indicator, ~indicator))
         groups = tuple(part for part in parts if len(part))
         for group in groups:
-            unit[group] *= np.linalg.norm((features[:, group] / unit[group]).std(axis=0)) or 1.0
-        return cls(centre=centre, unit=unit, groups=groups)
+            # Kernels are per feature: mean squares become sums.
+            factor[group] /= np.linalg.norm(factor[group] * features[:, group].std(axis=0))
+        return cls(centre=centre, factor=factor, groups=groups)
 
     def apply(self, features: Features) -> tuple[Features, ...]:
         """Return one matrix per group, float (n, f_g)."""
-        x = (features - self.centre) / self.unit
+        x = (features - self.centre) * self.factor
         return tuple(x[:, group] for group in self.groups)
 
 
@@ -191,7 +195,7 @@ def fit(
     """
     chosen = thinned(len(y), MOST_ROWS)
     features, y = features[chosen], y[chosen]
-    inputs = Inputs.of(features, groups)
+    inputs = Inputs.of(features, y, groups)
     x = inputs.apply(features)
     centre, unit = float(y.mean()), float(y.std()) or 1.0
     target = (y - centre) / unit
