@@ -39,7 +39,7 @@ class Representation:
 
     def __init__(self, space: "SearchSpace") -> None:
         self._space = space
-        names = np.array(space.feature_names)
+        names = np.array(space.feature_names, dtype=np.str_)
         choice = np.char.find(names, "=") >= 0
         block = np.char.find(names, "block") >= 0
         self._choices = np.flatnonzero(choice)
@@ -62,7 +62,7 @@ class Representation:
 
     def __call__(self, genotypes: Genotypes) -> Values:
         """Return float (n, f) for int8 (n, p)."""
-        return np.hstack(self._levels(genotypes)) / self._unit
+        return np.asarray(np.hstack(self._levels(genotypes)) / self._unit)
 
     def _levels(self, genotypes: Genotypes) -> list[Values]:
         given = self._space.features(genotypes)
@@ -88,16 +88,12 @@ def _steps(parameters: "Sequence[Parameter]") -> Values:
     order: they stay as they are.
     """
     columns = _chosen(parameters)
-    return np.array(
-        [
-            [
-                q is p and (value == to or (value > to and not isinstance(q.values[0], str)))
-                for p, to in columns
-            ]
-            for q, value in columns
-        ],
-        dtype=np.float64,
-    )
+    steps = np.zeros((len(columns), len(columns)))
+    for row, (q, value) in enumerate(columns):
+        ordered = not any(isinstance(word, str) for word in q.values)
+        for column, (p, to) in enumerate(columns):
+            steps[row, column] = q is p and (value == to or (value > to and ordered))
+    return steps
 
 
 def _sums(parameters: "Sequence[Parameter]") -> tuple[Values, Values, Values]:
@@ -120,7 +116,10 @@ def _sums(parameters: "Sequence[Parameter]") -> tuple[Values, Values, Values]:
 
 def _members(keys: Sequence[Hashable]) -> Values:
     """Return which positions share a key, float (len(keys), distinct)."""
-    return np.array([[key == each for each in dict.fromkeys(keys)] for key in keys], np.float64)
+    place = {key: column for column, key in enumerate(dict.fromkeys(keys))}
+    members = np.zeros((len(keys), len(place)))
+    members[np.arange(len(keys)), [place[key] for key in keys]] = 1.0
+    return members
 
 
 def _unit(level: Values, share: float, *, counts: bool) -> Values:

@@ -13,7 +13,10 @@ from latbase.searcher.predictors.base import Features, Values
 from latbase.searcher.predictors.gaussian_process import GaussianProcess, Groups
 
 HEADROOM = 1.0
-"""Distance of the limit from the nearest value, as a share of the range of the values."""
+"""Distance of the limit from the nearest value, as a share of the range of the values.
+
+A nearer one lets the front, which lies beyond the first evaluations, saturate too soon.
+"""
 
 CEILING, NONE, FLOOR = 1.0, 0.0, -1.0
 """On which side of the values the limit is; 0 for a process on the values as they are."""

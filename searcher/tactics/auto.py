@@ -4,7 +4,7 @@ Batches are chosen by turns for what they teach the models about candidates near
 the hypervolume they promise: evaluations on the front alone vary together, so models taught by
 them cannot tell which choice did it.
 
-What each part brings is in docs/searching.md, measured by bench/search.py.
+What each part brings is in docs/searching.md, measured by bench/ablation.py.
 """
 
 import numpy as np
@@ -82,9 +82,10 @@ class Auto:
         candidates, promised = visited[hopeful], outcome.rows(hopeful)
         self._elite = candidates[:POPULATION]
         self._exploring = not self._exploring
-        doubts = self._doubts(models, candidates) if self._exploring else []
+        acceptable = candidates[promised.feasible]
+        doubts = self._doubts(models, acceptable) if self._exploring else []
         if doubts:
-            return candidates[informative_batch(doubts, self._batch)]
+            return acceptable[informative_batch(doubts, self._batch)]
         return candidates[greedy_batch(promised, smoothed, self._batch)]
 
     def _doubts(self, models: dict[str, Model], candidates: Genotypes) -> list[Values]:
