@@ -1,6 +1,6 @@
 """What each part of the default tactic brings: the same search with one part taken out.
 
-Run: python bench/ablation.py [--seeds 5] [--evaluations 300] [--parts "no optimism" …]. Prints the
+Run: python bench/ablation.py [--seeds 5] [--evaluations 300] [--parts "no exploring" …]. Prints the
 table of docs/searching.md.
 """
 
@@ -15,6 +15,7 @@ from replay import OBJECTIVES, SPACE, Replay, replay
 from search import curve
 
 from latbase.searcher import Search
+from latbase.searcher.predictors import warped
 from latbase.searcher.representation import Representation
 from latbase.searcher.tactics import auto
 from latbase.supernets import SearchSpace
@@ -36,7 +37,12 @@ def first(_candidates: object, _evaluated: object, size: int) -> npt.NDArray[np.
     return np.arange(size)
 
 
-class OneHot(Representation):
+def no_doubts(*_arguments: object) -> list[npt.NDArray[np.float64]]:
+    """Leave the tactic nothing to explore by."""
+    return []
+
+
+class Single(Representation):
     """Sees only which values were chosen, as one group."""
 
     def __init__(self, space: SearchSpace) -> None:
@@ -51,10 +57,11 @@ class OneHot(Representation):
 PARTS: dict[str, tuple[Callable[[], AbstractContextManager[object]], dict[str, object]]] = {
     "all of it": (nullcontext, {}),
     "batches of 50": (nullcontext, {"population": 50}),
-    "no optimism": (lambda: patch.object(auto, "OPTIMISM", 0.0), {}),
+    "no exploring": (lambda: patch.object(auto.Auto, "_doubts", no_doubts), {}),
+    "no sums or costs": (lambda: patch.object(auto, "Representation", Single), {}),
+    "a near limit of the warping": (lambda: patch.object(warped, "HEADROOM", 0.3), {}),
     "a random start": (lambda: patch.object(auto, "graded", drawn), {}),
     "the first of the front as a batch": (lambda: patch.object(auto, "greedy_batch", first), {}),
-    "choices only, no costs or sizes": (lambda: patch.object(auto, "Representation", OneHot), {}),
     "ridge for the processes": (nullcontext, {"predictor": "ridge"}),
 }
 

@@ -1,5 +1,6 @@
 """Which candidates to evaluate next: pure functions of predicted outcomes."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -7,7 +8,7 @@ import numpy.typing as npt
 
 from latbase.searcher import pareto
 from latbase.searcher.coding import Coding
-from latbase.searcher.knowledge import Genotypes
+from latbase.searcher.knowledge import Genotypes, Values
 from latbase.searcher.objectives import Minimised
 
 if TYPE_CHECKING:
@@ -61,4 +62,28 @@ def greedy_batch(candidates: Minimised, evaluated: Minimised, size: int) -> npt.
         front = np.vstack([front, candidates.points[chosen[-1]]])
         hopeful = hopeful[gains > 0]
         hopeful = hopeful[hopeful != chosen[-1]]
+    return np.array(chosen, dtype=np.intp)
+
+
+def informative_batch(doubts: Sequence[Values], size: int) -> npt.NDArray[np.intp]:
+    """Choose candidates one by one, each for what its evaluation would tell beyond all before it.
+
+    Args:
+        doubts: by model, the covariance of what it does not know of the candidates, float (n, n),
+            in variances of the noise.
+        size: how many to choose at most.
+
+    Returns:
+        Positions of the chosen candidates.
+    """
+    left = np.array(doubts)
+    chosen: list[int] = []
+    for _ in range(min(size, left.shape[1])):
+        gains = np.log1p(np.maximum(np.diagonal(left, axis1=1, axis2=2), 0.0)).sum(axis=0)
+        gains[chosen] = -1.0
+        best = int(gains.argmax())
+        chosen.append(best)
+        # Whatever value is found, it takes the same doubt away.
+        column = left[:, :, best]
+        left = left - column[:, :, None] * column[:, None, :] / (1.0 + column[:, best, None, None])
     return np.array(chosen, dtype=np.intp)

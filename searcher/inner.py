@@ -8,7 +8,7 @@ import numpy.typing as npt
 from latbase.searcher.algorithms import Algorithm, Setting, make_algorithm
 from latbase.searcher.evolution import FastNSGA2, survivors
 from latbase.searcher.knowledge import Genotypes, Values
-from latbase.searcher.objectives import Minimised, Objective
+from latbase.searcher.objectives import Minimised
 from latbase.searcher.predictors.base import Model
 from latbase.searcher.predictors.fitting import fit_predictor
 from latbase.searcher.problem import History, Problem
@@ -24,7 +24,6 @@ class Predicted:
         problem: objectives and exact functions.
         models: by objective name, for every objective without an exact function.
         features: turns genotypes into what the models take.
-        optimism: standard deviations by which every prediction is taken to be too pessimistic.
     """
 
     def __init__(
@@ -32,10 +31,8 @@ class Predicted:
         problem: Problem,
         models: Mapping[str, Model],
         features: Callable[[Genotypes], Values],
-        optimism: float = 0.0,
     ) -> None:
         self._problem = problem
-        self._optimism = optimism
         self._models = models
         self._features = features
 
@@ -46,17 +43,10 @@ class Predicted:
         columns = [
             exact[objective.name](genotypes)
             if objective.name in exact
-            else self._value(objective, features)
+            else self._models[objective.name].mean(features)
             for objective in self._problem.objectives
         ]
         return self._problem.minimised(np.column_stack(columns))
-
-    def _value(self, objective: Objective, features: Values) -> Values:
-        model = self._models[objective.name]
-        if not self._optimism:
-            return model.mean(features)
-        mean, spread = model.predict(features)
-        return mean + (spread if objective.maximize else -spread) * self._optimism
 
 
 def fitted(problem: Problem, history: History, kind: str) -> Predicted:

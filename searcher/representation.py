@@ -1,15 +1,19 @@
 """Sub-networks as the searcher's own models see them: from single choices up to whole sums.
 
 What all blocks add up to explains most of a latency or an accuracy from a dozen evaluations; which
-block had it takes hundreds. Each level is a group of features with a variance and a length of its
-own, so the data decide how far down to look.
+block had it takes hundreds. Each level is a group of features with a variance of its own, so the
+effect of a choice is what it is anywhere in the network, plus what it is in its stage, plus what it
+is at its place in a stage, plus its own, and the data decide how far down to look.
 """
 
+from collections import defaultdict
+from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from latbase.searcher.acquisition import graded
 from latbase.searcher.knowledge import Genotypes, Values
 
 if TYPE_CHECKING:
@@ -17,56 +21,113 @@ if TYPE_CHECKING:
 
 Groups = tuple[npt.NDArray[np.intp], ...]
 
+REFERENCES = 1000
+"""Graded sub-networks whose variance is the unit of every level."""
+
+DETAIL = 0.02
+"""Variance that single blocks and stages are expected to explain, in units of whole sums."""
+
 
 class Representation:
     """Turns genotypes of ``space`` into features that agree for equal sub-networks.
 
     Attributes:
-        groups: columns of the levels: each choice, the size of each choice, sums of the sizes over
-            the network, exact costs.
+        groups: columns of the levels: steps from value to value of each parameter, their sums over
+            each stage, over the same place of all stages, over the network; exact costs of blocks,
+            of stages and the network.
     """
 
     def __init__(self, space: "SearchSpace") -> None:
         self._space = space
-        self._rows = np.arange(space.p)
-        self._sizes = _sizes(space.parameters)
-        self._wholes = _kinds(space.parameters)
-        names = np.array(space.feature_names)
+        names = np.array(space.feature_names, dtype=np.str_)
         choice = np.char.find(names, "=") >= 0
+        block = np.char.find(names, "block") >= 0
         self._choices = np.flatnonzero(choice)
-        # Costs of single blocks would only repeat the choices.
-        self._costs = np.flatnonzero(~choice & (np.char.find(names, "block") < 0))
-        self._totals = np.flatnonzero(~choice & (np.char.find(names, " ") < 0))
-        sums = self._wholes.shape[1] + len(self._totals)
-        widths = np.array([len(self._choices), space.p, sums, len(self._costs)])
-        self.groups: Groups = tuple(np.split(np.arange(widths.sum()), widths.cumsum()[:-1]))
+        self._blocks = np.flatnonzero(~choice & block)
+        self._costs = np.flatnonzero(~choice & ~block)
+        self._steps = _steps(space.parameters)
+        self._sums = _sums(space.parameters)
+        levels = self._levels(graded(space, REFERENCES, np.random.default_rng(0)))
+        self._unit = np.concatenate(
+            [
+                *(_unit(level, DETAIL, counts=True) for level in levels[:3]),
+                _unit(levels[3], 1.0, counts=True),
+                _unit(levels[4], DETAIL, counts=False),
+                _unit(levels[5], 1.0, counts=False),
+            ]
+        )
+        edges = np.cumsum([level.shape[1] for level in levels])
+        columns = np.split(np.arange(edges[-1]), edges[:-1])
+        self.groups: Groups = tuple(group for group in columns if len(group))
 
     def __call__(self, genotypes: Genotypes) -> Values:
         """Return float (n, f) for int8 (n, p)."""
+        return np.asarray(np.hstack(self._levels(genotypes)) / self._unit)
+
+    def _levels(self, genotypes: Genotypes) -> list[Values]:
         given = self._space.features(genotypes)
-        sizes = self._sizes[self._rows, genotypes] * self._space.active(genotypes)
-        logarithms = np.log1p(given[:, self._totals])
-        levels = [
-            given[:, self._choices],
-            sizes,
-            sizes @ self._wholes,
-            logarithms,
+        steps = given[:, self._choices] @ self._steps
+        return [
+            steps,
+            *(steps @ sums for sums in self._sums),
+            given[:, self._blocks],
             given[:, self._costs],
         ]
-        return np.hstack(levels)
 
 
-def _sizes(parameters: "tuple[Parameter, ...]") -> Values:
-    """Return the place of every value in its parameter's order, from 1; 0 for words."""
-    sizes = np.zeros((len(parameters), max(len(q.values) for q in parameters)))
-    for row, parameter in enumerate(parameters):
-        if not any(isinstance(value, str) for value in parameter.values):
-            sizes[row, : len(parameter.values)] = np.arange(len(parameter.values)) + 1
-    return sizes
+def _chosen(parameters: "Sequence[Parameter]") -> "list[tuple[Parameter, int]]":
+    """List parameter and position of the value of every column of choices."""
+    several = [q for q in parameters if len(q.values) > 1]
+    return [(q, value) for q in several for value in range(len(q.values))]
 
 
-def _kinds(parameters: "tuple[Parameter, ...]") -> Values:
-    """Return which parameters are of one kind (``ks[0]``, ``ks[1]``, …), float (p, kinds)."""
-    kinds = [parameter.name.partition("[")[0] for parameter in parameters]
-    members = [[kind == each for kind in kinds] for each in dict.fromkeys(kinds)]
-    return np.array(members, dtype=np.float64).T
+def _steps(parameters: "Sequence[Parameter]") -> Values:
+    """Return a matrix from one-hot choices to the values reached on the way there.
+
+    So 7 is expected to differ from 5 in the direction in which 5 differs from 3. Words have no
+    order: they stay as they are.
+    """
+    columns = _chosen(parameters)
+    steps = np.zeros((len(columns), len(columns)))
+    for row, (q, value) in enumerate(columns):
+        ordered = not any(isinstance(word, str) for word in q.values)
+        for column, (p, to) in enumerate(columns):
+            steps[row, column] = q is p and (value == to or (value > to and ordered))
+    return steps
+
+
+def _sums(parameters: "Sequence[Parameter]") -> tuple[Values, Values, Values]:
+    """Return matrices from steps to their sums over stages, over places and over the network.
+
+    A stage is what one parameter controls; the second ``ks`` of each stage is at the same place.
+    """
+    met: dict[Hashable, list[str]] = defaultdict(list)
+    stages, places, kinds = [], [], []
+    for q, value in _chosen(parameters):
+        kind = q.name.partition("[")[0]
+        fellows = met[kind, q.controller]
+        if q.name not in fellows:
+            fellows.append(q.name)
+        stages.append((kind, value, q.controller or q.name))
+        places.append((kind, value, fellows.index(q.name)))
+        kinds.append((kind, value))
+    return _members(stages), _members(places), _members(kinds)
+
+
+def _members(keys: Sequence[Hashable]) -> Values:
+    """Return which positions share a key, float (len(keys), distinct)."""
+    place = {key: column for column, key in enumerate(dict.fromkeys(keys))}
+    members = np.zeros((len(keys), len(place)))
+    members[np.arange(len(keys)), [place[key] for key in keys]] = 1.0
+    return members
+
+
+def _unit(level: Values, share: float, *, counts: bool) -> Values:
+    """Return what to divide the columns of a level by, so that its variance is ``share``.
+
+    Counts keep their common unit: a choice counts the same however often it is drawn. Columns of
+    other quantities are first brought to equal variance.
+    """
+    spread = level.std(axis=0)
+    unit = np.ones_like(spread) if counts else np.where(spread > 0, spread, 1.0)
+    return np.asarray(unit * (np.linalg.norm(spread / unit) / np.sqrt(share) or 1.0))

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +34,14 @@ class Model(Protocol):
 
     def predict(self, features: Features, /) -> tuple[Values, Values]:
         """Return mean and spread (standard deviation of the truth about it), float (n,) each."""
+
+
+@runtime_checkable
+class Doubting(Protocol):
+    """A model that knows how its uncertainties hang together."""
+
+    def doubt(self, features: Features, /) -> Features:
+        """Return the covariance of what is not known, float (n, n), in variances of the noise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,10 +1,9 @@
 """Gaussian process with linear and RBF kernels over groups of features.
 
 Every group (indicators, sums, costs, …) has a linear variance and a length of its own: the linear
-part carries what adds up over blocks, the RBF part what does not. Columns weigh by their
-correlation with the values. Hyper-parameters maximise marginal likelihood times a weak prior, so
-ten rows do not mislead them. Rows that all others contradict get more noise, since measured
-latencies have heavy right tails.
+part carries what adds up over blocks, the RBF part what does not. Hyper-parameters maximise
+marginal likelihood times a weak prior, so ten rows do not mislead them. Rows that all others
+contradict get more noise, since measured latencies have heavy right tails.
 """
 
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ Groups = tuple[npt.NDArray[np.intp], ...]
 MEAN_VARIANCE = 10.0
 """Prior variance of the constant, in units of the variance of the values."""
 
-LINEAR_VARIANCE, RBF_VARIANCE, SHARPNESS, NOISE_VARIANCE = 0.5, 0.3, 0.5, 0.05
+LINEAR_VARIANCE, RBF_VARIANCE, SHARPNESS, NOISE_VARIANCE = 0.5, 0.05, 0.5, 0.01
 """Centres of the prior, for values of variance 1 and mean squared differences per feature."""
 
 PRIOR_SPREAD = 1.5
@@ -32,7 +31,7 @@ FURTHEST = 6.0
 ITERATIONS = 30
 """Steps of the optimiser."""
 
-LIKELIHOOD_ROWS = 400
+LIKELIHOOD_ROWS = 250
 """Rows that determine the hyper-parameters; the cost of a step grows with their cube."""
 
 MOST_ROWS = 4000
@@ -44,7 +43,7 @@ OUTLIER = 3.0
 LEAST_DEFLATION = 0.1
 """How much smaller than the fitted noise that of the median row may be taken to be."""
 
-ROBUST_ROUNDS = 3
+ROBUST_ROUNDS = 5
 """Times the noise of disturbed rows is adapted."""
 
 
@@ -52,36 +51,41 @@ ROBUST_ROUNDS = 3
 class Inputs:
     """How features become the inputs of the kernels.
 
+    Features in given groups come in units that mean the same whatever was evaluated: scaling every
+    column by its own spread would make a choice seldom seen count for much, and one never seen for
+    nothing. Other features are standardised and weigh by their correlation with the values.
+
     Attributes:
-        scaling: standardises the features.
-        weights: float (f,), relevance of every standardised feature.
-        groups: positions of each group among the standardised features, none empty.
+        centre: float (f,), subtracted from the features.
+        factor: float (f,), what they are multiplied by then.
+        groups: columns of each group, none empty.
     """
 
-    scaling: Scaling
-    weights: Values
-    groups: tuple[npt.NDArray[np.intp], ...]
+    centre: Values
+    factor: Values
+    groups: Groups
 
     @classmethod
     def of(cls, features: Features, y: Values, groups: Groups | None) -> "Inputs":
         """Learn them from float (n, f) and (n,); without groups, indicators are set apart."""
+        centre, factor = features.mean(axis=0), np.ones(features.shape[1])
+        if groups is not None:
+            return cls(centre=centre, factor=factor, groups=groups)
         scaling = Scaling.of(features)
-        x = scaling.apply(features)
-        indicator = ((features == 0) | (features == 1)).all(axis=0)
-        given = groups or (np.flatnonzero(indicator), np.flatnonzero(~indicator))
-        place = np.cumsum(scaling.kept) - 1
-        kept = (place[group[scaling.kept[group]]] for group in given)
-        groups = tuple(group for group in kept if len(group))
-        correlation = x.T @ (y - y.mean()) / (len(y) * (y.std() or 1.0))
+        correlation = scaling.apply(features).T @ (y - y.mean()) / (len(y) * (y.std() or 1.0))
         weights = np.sqrt(correlation**2 + 1.0 / len(y))
+        factor[scaling.kept] = weights / scaling.spread
+        indicator = ((features == 0) | (features == 1)).all(axis=0)
+        parts = (np.flatnonzero(part & scaling.kept) for part in (indicator, ~indicator))
+        groups = tuple(part for part in parts if len(part))
         for group in groups:
             # Kernels are per feature: mean squares become sums.
-            weights[group] /= np.linalg.norm(weights[group])
-        return cls(scaling=scaling, weights=weights, groups=groups)
+            factor[group] /= np.linalg.norm(factor[group] * features[:, group].std(axis=0))
+        return cls(centre=centre, factor=factor, groups=groups)
 
     def apply(self, features: Features) -> tuple[Features, ...]:
         """Return one matrix per group, float (n, f_g)."""
-        x = self.scaling.apply(features) * self.weights
+        x = (features - self.centre) * self.factor
         return tuple(x[:, group] for group in self.groups)
 
 
@@ -161,6 +165,15 @@ class GaussianProcess:
         explained = linalg.solve_triangular(self.factor, cross.T, lower=True, check_finite=False)
         variance = np.maximum(own - (explained**2).sum(axis=0), hyper.noise)
         return cross @ self.dual * self.unit + self.centre, np.sqrt(variance) * self.unit
+
+    def doubt(self, features: Features, /) -> Features:
+        """Return the covariance of what is not known, float (n, n), in variances of the noise."""
+        hyper = Hyper.of(self.logarithms)
+        inputs = self.inputs.apply(features)
+        cross = _covariance(self.x, inputs, hyper)
+        explained = linalg.solve_triangular(self.factor, cross, lower=True, check_finite=False)
+        left = _covariance(inputs, inputs, hyper) - explained.T @ explained
+        return np.asarray(left / hyper.noise)
 
 
 def fit(
@@ -277,18 +290,21 @@ def _solve(
 
 
 def _covariance(left: tuple[Features, ...], right: tuple[Features, ...], hyper: Hyper) -> Features:
-    covariance = hyper.rbf * _decay(left, right, hyper.sharpness) + MEAN_VARIANCE
-    for variance, a, b in zip(hyper.linear, left, right, strict=True):
-        covariance += variance * (a @ b.T)
+    covariance = _decay(left, right, hyper.sharpness)
+    covariance *= hyper.rbf
+    covariance += _weighted(left, hyper.linear) @ _weighted(right, hyper.linear).T
+    covariance += MEAN_VARIANCE
     return covariance
 
 
 def _decay(left: tuple[Features, ...], right: tuple[Features, ...], sharpness: Values) -> Features:
     """Return the RBF kernel of variance 1, float (n, k), from one matrix product."""
-    roots = np.sqrt(sharpness)
-    a = np.hstack([root * x for root, x in zip(roots, left, strict=True)])
-    b = np.hstack([root * x for root, x in zip(roots, right, strict=True)])
-    return np.exp(-0.5 * _squared(a, b))
+    return np.exp(-0.5 * _squared(_weighted(left, sharpness), _weighted(right, sharpness)))
+
+
+def _weighted(groups: tuple[Features, ...], variances: Values) -> Features:
+    """Put groups side by side so that their products count ``variances`` times, float (n, f)."""
+    return np.hstack([root * x for root, x in zip(np.sqrt(variances), groups, strict=True)])
 
 
 def _squared(left: Features, right: Features) -> Features:

@@ -1,7 +1,7 @@
 """Predict a new configuration from predictors of others: ten measurements instead of thousands.
 
 A non-negative combination of the others' predictions (similar devices get weight, dissimilar ones
-none) has the least absolute relative error: a disturbed row cannot pull it away. From thirty
+none) has the least absolute relative error: a disturbed row cannot pull it away. From ten
 rows on a Gaussian process may learn what the combination misses, if that lowers its error.
 """
 
@@ -16,7 +16,7 @@ from latbase.searcher.predictors import gaussian_process
 from latbase.searcher.predictors.base import Features, Values
 from latbase.searcher.predictors.gaussian_process import GaussianProcess, Groups
 
-RESIDUAL_ROWS = 30
+RESIDUAL_ROWS = 10
 """Fewer rows than this cannot say what a combination of sources misses."""
 
 ROUNDS = 15
@@ -71,6 +71,15 @@ class Transfer:
             return combined, np.abs(combined) * self.combination.spread
         correction, spread = self.residual.predict(features)
         return combined + correction, spread
+
+    def doubt(self, features: Features, /) -> Features:
+        """Return the covariance of what is not known, float (n, n), in variances of the noise.
+
+        A combination of sources has few weights to learn: without a residual nothing is in doubt.
+        """
+        if self.residual is None:
+            return np.zeros((len(features), len(features)))
+        return self.residual.doubt(features)
 
 
 def fit(

@@ -12,8 +12,11 @@ from latbase.searcher.predictors import gaussian_process
 from latbase.searcher.predictors.base import Features, Values
 from latbase.searcher.predictors.gaussian_process import GaussianProcess, Groups
 
-HEADROOM = 0.3
-"""Distance of the limit from the nearest value, as a share of the range of the values."""
+HEADROOM = 1.0
+"""Distance of the limit from the nearest value, as a share of the range of the values.
+
+A nearer one lets the front, which lies beyond the first evaluations, saturate too soon.
+"""
 
 CEILING, NONE, FLOOR = 1.0, 0.0, -1.0
 """On which side of the values the limit is; 0 for a process on the values as they are."""
@@ -42,6 +45,10 @@ class WarpedProcess:
         centre, spread = self.process.predict(features)
         mean = self._unwarp(centre)
         return mean, spread if self.side == NONE else spread * np.abs(self.limit - mean)
+
+    def doubt(self, features: Features, /) -> Features:
+        """Return the covariance of what is not known, float (n, n), in variances of the noise."""
+        return self.process.doubt(features)
 
     @property
     def left_out(self) -> Values:

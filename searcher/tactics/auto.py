@@ -1,17 +1,21 @@
-"""The default tactic: a graded start, one model per objective, small batches by hypervolume.
+"""The default tactic: a graded start, one model per objective, small batches.
 
-What each part brings is in docs/searching.md, measured by bench/search.py.
+Batches are chosen by turns for what they teach the models about candidates near the front, and for
+the hypervolume they promise: evaluations on the front alone vary together, so models taught by
+them cannot tell which choice did it.
+
+What each part brings is in docs/searching.md, measured by bench/ablation.py.
 """
 
 import numpy as np
 
-from latbase.searcher.acquisition import graded, greedy_batch
+from latbase.searcher.acquisition import graded, greedy_batch, informative_batch
 from latbase.searcher.algorithms import Setting
 from latbase.searcher.evolution import survivors
 from latbase.searcher.inner import Predicted, best_unseen, inner_search
-from latbase.searcher.knowledge import Genotypes
+from latbase.searcher.knowledge import Genotypes, Values
 from latbase.searcher.models import ObjectiveModel
-from latbase.searcher.predictors.base import Model
+from latbase.searcher.predictors.base import Doubting, Model
 from latbase.searcher.predictors.fitting import LEAST_ROWS, choose_probes, fit_kind
 from latbase.searcher.problem import History, Problem
 from latbase.searcher.representation import Representation
@@ -31,9 +35,6 @@ POPULATION = 100
 
 GENERATIONS = 40
 """Generations of the inner search; it starts from the best found before, so few suffice."""
-
-OPTIMISM = 1.0
-"""Standard deviations of optimism on every other ask: fronts alone teach models too little."""
 
 CANDIDATES = 400
 """Best candidates of the inner search among which a batch is chosen."""
@@ -55,18 +56,16 @@ class Auto:
             for name in names
             if name not in exact
         }
-        self._optimism = OPTIMISM
+        self._exploring = False
         self._elite = np.empty((0, problem.space.p), dtype=np.int8)
 
     def ask(self, history: History) -> Genotypes:
-        """Return a start, then the batch that promises most hypervolume."""
+        """Return a start, then by turns what tells most and what promises most hypervolume."""
         rows = history.complete
         if rows.sum() < LEAST_ROWS:
             return self._start()
-        self._optimism = OPTIMISM - self._optimism
         models = self._fitted(history)
         predicted = Predicted(self._problem, models, self._represent)
-        hoped = Predicted(self._problem, models, self._represent, self._optimism)
         known = history.genotypes[rows]
         # Models see through the noise of single evaluations.
         smoothed = predicted(known)
@@ -78,10 +77,21 @@ class Auto:
             history=None,
             seed=int(self._draws.integers(2**31)),
         )
-        genotypes, outcome = inner_search(hoped, "nsga2", setting, GENERATIONS)
-        hopeful = best_unseen(genotypes, outcome, history, CANDIDATES)
-        self._elite = genotypes[hopeful[:POPULATION]]
-        return genotypes[hopeful[greedy_batch(outcome.rows(hopeful), smoothed, self._batch)]]
+        visited, outcome = inner_search(predicted, "nsga2", setting, GENERATIONS)
+        hopeful = best_unseen(visited, outcome, history, CANDIDATES)
+        candidates, promised = visited[hopeful], outcome.rows(hopeful)
+        self._elite = candidates[:POPULATION]
+        self._exploring = not self._exploring
+        acceptable = candidates[promised.feasible]
+        doubts = self._doubts(models, acceptable) if self._exploring else []
+        if doubts:
+            return acceptable[informative_batch(doubts, self._batch)]
+        return candidates[greedy_batch(promised, smoothed, self._batch)]
+
+    def _doubts(self, models: dict[str, Model], candidates: Genotypes) -> list[Values]:
+        """Return what is not known of candidates near the front, by model that can tell."""
+        features = self._represent(candidates)
+        return [model.doubt(features) for model in models.values() if isinstance(model, Doubting)]
 
     def _fitted(self, history: History) -> dict[str, Model]:
         rows = history.complete

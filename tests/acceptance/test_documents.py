@@ -92,7 +92,7 @@ REDUCED = {
         f"python bench/measuring.py --predict {SUPERNET} --protocol quick --trained 8"
     ),
     "python bench/ablation.py --seeds 5": (
-        "python bench/ablation.py --seeds 1 --evaluations 20 --parts 'no optimism'"
+        "python bench/ablation.py --seeds 1 --evaluations 20 --parts 'no exploring'"
     ),
     f"latbase search {FASHION} --objective top1 --objective latency_ms --preset quick": (
         f"latbase search {FASHION} --objective top1 --objective latency_ms --preset quick "

@@ -70,6 +70,21 @@ def test_gaussian_process_spread_covers_held_out_errors(rows: tuple[Floats, Floa
     assert 0.8 < (np.abs(mean - noisy[100:]) < 2 * spread).mean() <= 1.0
 
 
+def test_doubt_is_the_spread_without_noise_and_grows_where_nothing_was_seen(
+    rows: tuple[Floats, Floats],
+) -> None:
+    features, y = rows
+    seen = np.flatnonzero(features[:, 0] == 0)[:60]
+    groups = (np.arange(features.shape[1]),)
+    model = gaussian_process.fit(features[seen], y[seen], groups)
+    noise = np.exp(model.logarithms[-1]) * model.unit**2
+    doubt, spread = model.doubt(features), model.predict(features)[1]
+    np.testing.assert_allclose((np.diag(doubt) + 1.0) * noise, spread**2, rtol=1e-6)
+    other = features[seen].copy()
+    other[:, 0] = 1.0
+    assert (np.diag(model.doubt(other)) > np.diag(model.doubt(features[seen]))).all()
+
+
 def test_a_heavy_tail_does_not_bend_the_process(rows: tuple[Floats, Floats]) -> None:
     features, y = rows
     disturbed = y[:100].copy()
