@@ -13,6 +13,12 @@ from latbase.errors import PredictorError
 Features = npt.NDArray[np.float64]
 Values = npt.NDArray[np.float64]
 
+CONVINCING = 1.5
+"""Standard errors by which a richer model must do better before it replaces a simpler one.
+
+With one, ten to fifty noisy rows still preferred the richer one by luck, of several the more so.
+"""
+
 
 class Score(NamedTuple):
     """How well predictions follow the truth.
@@ -88,6 +94,12 @@ def score(predicted: Values, true: Values) -> Score:
     measurable = true != 0
     error = np.abs(predicted[measurable] / true[measurable] - 1.0)
     return Score(tau, float(100.0 * error.mean()) if error.size else float("nan"))
+
+
+def convinces(challenger: Values, holder: Values) -> bool:
+    """Tell whether errors on the same rows, float (n,) each, are clearly smaller in size."""
+    gain = np.abs(holder) - np.abs(challenger)
+    return bool(gain.mean() > CONVINCING * gain.std() / np.sqrt(len(gain)))
 
 
 def halves(fit: Callable[[Features, Values], Model], features: Features, y: Values) -> float:

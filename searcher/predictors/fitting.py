@@ -15,8 +15,8 @@ from latbase.searcher.predictors.base import (
     Model,
     Predictor,
     Scaling,
-    Score,
     Values,
+    convinces,
     score,
 )
 from latbase.searcher.predictors.gaussian_process import thinned
@@ -24,6 +24,7 @@ from latbase.searcher.threads import one_thread
 
 KINDS = {
     "ridge": "latbase.searcher.predictors.ridge:fit",
+    "robust": "latbase.searcher.predictors.ridge:fit_robust",
     "svr": "latbase.searcher.predictors.support_vectors:fit",
     "gp": "latbase.searcher.predictors.warped:fit",
     "boosting": "latbase.searcher.predictors.learners:fit_boosting",
@@ -32,7 +33,7 @@ KINDS = {
 }
 """Import paths of the fitting functions by kind."""
 
-COMPARED = ("gp", "svr", "ridge", "table")
+COMPARED = ("gp", "svr", "robust", "table")
 """Kinds that ``auto`` compares; boosting and perceptrons took seconds and never won."""
 
 LEAST_ROWS = 3
@@ -119,16 +120,20 @@ def _fitting(kind: str) -> Fit:
 
 
 def _best(fits: Mapping[str, Fit], features: Features, y: Values) -> Predictor:
-    """Fit the kind with the least cross-validated absolute error on all rows."""
-    scores: dict[str, Score] = {}
-    errors = dict.fromkeys(fits, 0.0)
-    if len(fits) > 1:
-        rows = thinned(len(y), COMPARED_ROWS)
-        for kind, fit in fits.items():
-            held_out = cross_validated(fit, features[rows], y[rows])
-            errors[kind] = float(np.abs(held_out - y[rows]).mean())
-            scores[kind] = score(held_out, y[rows])
-    chosen = min(errors, key=errors.__getitem__)
+    """Fit on all rows the kind with the least cross-validated absolute error.
+
+    Transfer gives way only to a kind that is clearly better: it rests on many more rows than these.
+    """
+    rows = thinned(len(y), COMPARED_ROWS)
+    errors, scores = {}, {}
+    for kind, fit in fits.items() if len(fits) > 1 else ():
+        held_out = cross_validated(fit, features[rows], y[rows])
+        errors[kind] = held_out - y[rows]
+        scores[kind] = score(held_out, y[rows])
+    own = [kind for kind in fits if kind != TRANSFER]
+    chosen = min(own, key=lambda kind: np.abs(errors.get(kind, 0.0)).mean())
+    if TRANSFER in fits and not convinces(errors[chosen], errors[TRANSFER]):
+        chosen = TRANSFER
     return Predictor(
         kind=chosen,
         model=fits[chosen](features, y),

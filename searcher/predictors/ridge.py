@@ -9,6 +9,12 @@ from latbase.searcher.predictors.base import Features, Scaling, Values
 PENALTIES = np.logspace(-4, 4, 33)
 """Penalties tried, relative to the number of rows."""
 
+TOLERANCE = 1.0
+"""Leave-one-out errors beyond that many standard deviations count as that many."""
+
+ROBUST_ROUNDS = 4
+"""Fits on the way to the robust one."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ridge:
@@ -65,3 +71,25 @@ def fit(features: Features, y: Values) -> Ridge:
         shrinkage=shrinkages[best],
         noise=float(np.sqrt(mean_squares[best])),
     )
+
+
+def fit_robust(features: Features, y: Values) -> Ridge:
+    """Fit on float (n, f) and (n,), n >= 2; a row that all others contradict pulls no harder.
+
+    Huber's estimate: measured latencies have heavy right tails, which least squares would follow.
+    """
+    target = y
+    for _ in range(ROBUST_ROUNDS):
+        model = fit(features, target)
+        others = _left_out(model, features, target)
+        error = y - others
+        most = TOLERANCE * 1.4826 * float(np.median(np.abs(error)))
+        target = others + np.clip(error, -most, most)
+    return fit(features, target)
+
+
+def _left_out(model: Ridge, features: Features, y: Values) -> Values:
+    """Return predictions of each training row from all others, float (n,)."""
+    x = model.scaling.apply(features)
+    leverage = ((x @ model.axes) ** 2) @ model.shrinkage + 1.0 / len(y)
+    return y - (y - model.mean(features)) / np.maximum(1.0 - leverage, 1e-9)

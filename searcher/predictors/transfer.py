@@ -2,7 +2,8 @@
 
 A non-negative combination of the others' predictions (similar devices get weight, dissimilar ones
 none) has the least absolute relative error: a disturbed row cannot pull it away. From ten
-rows on a Gaussian process may learn what the combination misses, if that lowers its error.
+rows on a Gaussian process may learn what the combination misses, if that clearly lowers its error:
+where noise hides what is missed, the process would learn the noise.
 """
 
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from scipy import optimize
 
 from latbase.searcher.knowledge import Source
 from latbase.searcher.predictors import gaussian_process
-from latbase.searcher.predictors.base import Features, Values
+from latbase.searcher.predictors.base import Features, Values, convinces
 from latbase.searcher.predictors.gaussian_process import GaussianProcess, Groups
 
 RESIDUAL_ROWS = 10
@@ -108,7 +109,7 @@ def fit(
             features, y - combined, groups, before, refine=before is None
         )
         corrected = combined + process.left_out
-        if np.abs(y - corrected).mean() < np.abs(y - combined).mean():
+        if convinces(y - corrected, y - combined):
             residual, left_out = process, corrected
     return Transfer(
         sources=tuple(sources), combination=combination, residual=residual, left_out=left_out

@@ -122,6 +122,29 @@ def test_useless_sources_do_not_fool(rows: tuple[Floats, Floats]) -> None:
     )
 
 
+def test_transfer_keeps_what_noisy_rows_cannot_improve(rows: tuple[Floats, Floats]) -> None:
+    features, y = rows
+    noisy = y * np.random.default_rng(2).lognormal(0.0, 0.1, len(y))
+    source = fit_predictor(features[200:], 3.0 * y[200:], kind="ridge")
+    few, more = (
+        fit_predictor(features[:n], noisy[:n], sources=[source]).score(features[:200], y[:200])
+        for n in (10, 60)
+    )
+    assert more.tau > few.tau - 0.02
+    assert more.mape_percent < few.mape_percent + 1
+
+
+def test_robust_ridge_resists_a_heavy_tail(rows: tuple[Floats, Floats]) -> None:
+    features, y = rows
+    disturbed = y[:200].copy()
+    disturbed[::10] *= 2.0
+    robust, plain = (
+        fit_predictor(features[:200], disturbed, kind=kind).score(features[200:], y[200:])
+        for kind in ("robust", "ridge")
+    )
+    assert robust.mape_percent < 0.7 * plain.mape_percent
+
+
 def test_misuse_is_named(rows: tuple[Floats, Floats]) -> None:
     features, y = rows
     with pytest.raises(PredictorError, match="at least 3"):
