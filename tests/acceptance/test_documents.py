@@ -98,7 +98,9 @@ REDUCED = {
         f"latbase search {FASHION} --objective top1 --objective latency_ms --preset quick "
         "--evaluations 2"
     ),
-    "python bench/predictors.py transfer --trials 10": "python bench/predictors.py transfer --trials 1",
+    "python bench/predictors.py transfer --trials 10": (
+        "python bench/predictors.py transfer --trials 1"
+    ),
     f"latbase search {SUPERNET} --evaluations 20 --preset quick --input-size 128": (
         "latbase search ofa_mbv3_d234_e346_k357_w1.0 --evaluations 4 --preset quick --input-size 64"
     ),
