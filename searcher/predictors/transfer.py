@@ -1,7 +1,7 @@
 """Predict a new configuration from predictors of others: ten measurements instead of thousands.
 
 A non-negative combination of the others' predictions (similar devices get weight, dissimilar ones
-none) has the least absolute relative error: a disturbed row cannot pull it away. From ten
+none) has the least absolute relative error: a disturbed row cannot pull it away. From thirty
 rows on a Gaussian process may learn what the combination misses, if that clearly lowers its error:
 where noise hides what is missed, the process would learn the noise.
 """
@@ -17,7 +17,7 @@ from latbase.searcher.predictors import gaussian_process
 from latbase.searcher.predictors.base import Features, Values, convinces
 from latbase.searcher.predictors.gaussian_process import GaussianProcess, Groups
 
-RESIDUAL_ROWS = 10
+RESIDUAL_ROWS = 30
 """Fewer rows than this cannot say what a combination of sources misses."""
 
 ROUNDS = 15
