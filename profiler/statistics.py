@@ -5,7 +5,7 @@ medians (a median polish: J. W. Tukey, Exploratory Data Analysis, 1977) give a s
 bursts nor a few wild sub-networks can pull away; Huber-weighted means then use the readings more
 fully (P. J. Huber, Robust Statistics, 1981). Noisy windows weigh less. On recorded sessions of a
 busy host this repeats 8 % better than the medians alone. Windows are short; neighbours of one speed
-are merged, which repeats 13 % better than windows of any one length.
+are merged, since the speed of a shared host is constant for seconds and then another one.
 """
 
 from dataclasses import dataclass
