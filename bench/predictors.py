@@ -16,6 +16,7 @@ import latbase.supernets
 from latbase.searcher import choose_probes, fit_predictor, predictor_kinds
 from latbase.searcher.predictors.base import Predictor
 from latbase.supernets import SearchSpace
+from latbase.supernets.ofa_supernet import OfaSupernet
 
 PARTS = ("transfer", "dissimilar", "curves")
 SIZES = (50, 100, 200, 500, 1000)
@@ -34,11 +35,12 @@ def features_at(genotypes: Genotypes, side: Values) -> Values:
     Feature maps have whole sides: halved five times and rounded up, costs jump where the area
     grows smoothly, and latency with them.
     """
+    assert isinstance(NET, OfaSupernet)
     sides = np.unique(side)
     found = SPACE.features(genotypes)
     for each in sides:
         rows = side == each
-        there = SearchSpace(SPACE.parameters, costs=NET._tables(int(each)))  # noqa: SLF001 - costs per block
+        there = SearchSpace(SPACE.parameters, costs=NET.cost_tables(int(each)))
         found[rows] = there.features(genotypes[rows])
     return np.column_stack([found, side[:, None] == sides])
 

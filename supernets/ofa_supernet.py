@@ -46,8 +46,8 @@ class OfaSupernet(Supernet):
         self.name = name
         self.published = PUBLISHED + name
         self._parameters = tuple(parameters)
-        self._tables = cache(self._tables_at)
-        self.space = SearchSpace(parameters, costs=self._tables(self.default_input_size))
+        self.cost_tables = cache(self._tables_at)
+        self.space = SearchSpace(parameters, costs=self.cost_tables(self.default_input_size))
 
     @abstractmethod
     def _blocks(self, input_size: int) -> list[CostBlock]:
@@ -65,7 +65,7 @@ class OfaSupernet(Supernet):
         """Return exact MACs (per item) and parameters of each sub-network, int64 (n, 2)."""
         self.space.check(g)
         side = self.default_input_size if input_size is None else input_size
-        return self._tables(side).totals(g)
+        return self.cost_tables(side).totals(g)
 
     def build(self, config: Config) -> "torch.nn.Module":
         """Return the static sub-network of ``config`` in eval mode.
