@@ -48,6 +48,9 @@ COMPARED_ROWS = 400
 MARGIN = 0.03
 """Share of the candidates at either end that probes leave out."""
 
+TILT = 0.8
+"""Quantile of what sources dispute at which probes lie; its opposite by turns."""
+
 AUTO = "auto"
 
 TRANSFER = "transfer"
@@ -90,8 +93,9 @@ def choose_probes(
 ) -> npt.NDArray[np.intp]:
     """Choose which candidates to measure first on a new configuration: evenly by expected size.
 
-    Even steps from small to large determine how sources combine; extremes of single features,
-    which an optimal design would take, are where sources are least to be trusted.
+    Even steps from small to large, and by turns those that one and the other kind of source thinks
+    slow, determine how sources combine; extremes, which an optimal design would take, are where
+    sources are least to be trusted.
 
     Args:
         features: float (k, f), the candidates.
@@ -105,9 +109,33 @@ def choose_probes(
     views = transfer.basis(sources, features) if sources else features
     quantity = ~((views == 0) | (views == 1)).all(axis=0)
     views = views[:, quantity] if quantity.any() else views
-    size = Scaling.of(views).apply(views).mean(axis=1)
-    steps = np.linspace(MARGIN, 1.0 - MARGIN, min(n, len(features))) * (len(features) - 1)
-    return np.argsort(size, kind="stable")[np.unique(np.round(steps).astype(np.intp))]
+    order = np.argsort(Scaling.of(views).apply(views).mean(axis=1), kind="stable")
+    n = min(n, len(features))
+    if len(sources) > 1 and n > 1:
+        return _apart(order, _dispute(views), n)
+    steps = np.linspace(MARGIN, 1.0 - MARGIN, n) * (len(features) - 1)
+    return order[np.unique(np.round(steps).astype(np.intp))]
+
+
+def _dispute(views: Features) -> Values:
+    """Return what most divides sources of positive predictions, float (k,): a principal component.
+
+    It is that of their ratios, so devices that are slow as a whole do not differ.
+    """
+    ratios = np.log(np.maximum(views, np.finfo(float).tiny))
+    ratios -= ratios.mean(axis=1, keepdims=True)
+    ratios -= ratios.mean(axis=0)
+    return np.asarray(np.linalg.svd(ratios, full_matrices=False)[0][:, 0])
+
+
+def _apart(order: npt.NDArray[np.intp], dispute: Values, n: int) -> npt.NDArray[np.intp]:
+    """Take one of each step of ``order``, by turns high and low in ``dispute``, int (n,)."""
+    chosen = []
+    for step, rows in enumerate(np.array_split(order, n)):
+        share = TILT if step % 2 else 1.0 - TILT
+        ranked = rows[np.argsort(dispute[rows], kind="stable")]
+        chosen.append(ranked[round(share * (len(rows) - 1))])
+    return np.array(chosen, dtype=np.intp)
 
 
 def fit_kind(kind: str, features: Features, y: Values) -> Model:
@@ -122,7 +150,8 @@ def _fitting(kind: str) -> Fit:
 def _best(fits: Mapping[str, Fit], features: Features, y: Values) -> Predictor:
     """Fit on all rows the kind with the least cross-validated absolute error.
 
-    Transfer gives way only to a kind that is clearly better: it rests on many more rows than these.
+    Transfer that clearly explains something gives way only to a kind that is clearly better: it
+    rests on many more rows than these.
     """
     rows = thinned(len(y), COMPARED_ROWS)
     errors, scores = {}, {}
@@ -130,9 +159,9 @@ def _best(fits: Mapping[str, Fit], features: Features, y: Values) -> Predictor:
         held_out = cross_validated(fit, features[rows], y[rows])
         errors[kind] = held_out - y[rows]
         scores[kind] = score(held_out, y[rows])
-    own = [kind for kind in fits if kind != TRANSFER]
-    chosen = min(own, key=lambda kind: np.abs(errors.get(kind, 0.0)).mean())
-    if TRANSFER in fits and not convinces(errors[chosen], errors[TRANSFER]):
+    chosen = min(fits, key=lambda kind: np.abs(errors.get(kind, 0.0)).mean())
+    explains = TRANSFER in fits and convinces(errors[TRANSFER], y[rows] - np.median(y[rows]))
+    if explains and not convinces(errors[chosen], errors[TRANSFER]):
         chosen = TRANSFER
     return Predictor(
         kind=chosen,

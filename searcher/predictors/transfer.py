@@ -1,7 +1,7 @@
 """Predict a new configuration from predictors of others: ten measurements instead of thousands.
 
 A non-negative combination of the others' predictions (similar devices get weight, dissimilar ones
-none) has the least absolute relative error: a disturbed row cannot pull it away. From thirty
+none) has the least relative error by Huber's loss: a disturbed row cannot pull it away. From thirty
 rows on a Gaussian process may learn what the combination misses, if that clearly lowers its error:
 where noise hides what is missed, the process would learn the noise.
 """
@@ -21,9 +21,9 @@ RESIDUAL_ROWS = 30
 """Fewer rows than this cannot say what a combination of sources misses."""
 
 ROUNDS = 15
-"""Reweightings on the way from least squares to least absolute errors."""
+"""Reweightings on the way from least squares to Huber's loss, linear beyond one deviation."""
 
-SHRINKAGE = 1e-3
+SHRINKAGE = 1e-4
 """Penalty on squared weights: among sources that agree, share the weight."""
 
 
@@ -122,7 +122,7 @@ def basis(sources: Sequence[Source], features: Features) -> Features:
 
 
 def combine(known: Features, y: Values) -> Combination:
-    """Fit a combination of float (n, k) to (n,), least in absolute relative error."""
+    """Fit a combination of float (n, k) to (n,), least in relative error by Huber's loss."""
     unit = np.median(np.abs(known), axis=0) / np.median(np.abs(y))
     scale = np.abs(y) + 1e-9 * np.abs(y).max()
     design, target = known / scale[:, None], y / scale
@@ -133,5 +133,5 @@ def combine(known: Features, y: Values) -> Combination:
         weights = optimize.nnls(rows, np.append(target * importance, nothing))[0]
         error = target - design @ weights
         spread = 1.4826 * float(np.median(np.abs(error))) + 1e-6
-        importance = 1.0 / np.sqrt(np.maximum(np.abs(error) / spread, 0.5))
+        importance = 1.0 / np.sqrt(np.maximum(np.abs(error) / spread, 1.0))
     return Combination(weights=weights, spread=spread)

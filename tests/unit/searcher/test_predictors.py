@@ -157,3 +157,16 @@ def test_misuse_is_named(rows: tuple[Floats, Floats]) -> None:
         fit_predictor(features, y, kind="oracle")
     with pytest.raises(PredictorError, match="this predictor takes"):
         fit_predictor(features, y, kind="ridge").predict(features[:, :3])
+
+
+def test_probes_are_by_turns_what_one_and_the_other_source_thinks_slow(
+    rows: tuple[Floats, Floats],
+) -> None:
+    features, y = rows
+    other = np.random.default_rng(3).permutation(y)
+    one, two = (fit_predictor(features, values, kind="ridge") for values in (y, other))
+    probes = choose_probes(features, 10, [one, two])
+    ratio = np.log(one.predict(features)[0] / two.predict(features)[0])
+    ranks = ratio.argsort().argsort()[probes] / len(features)
+    sides = ranks[1::2].mean() - ranks[::2].mean()
+    assert abs(sides) > 0.3
