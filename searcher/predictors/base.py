@@ -96,10 +96,10 @@ def score(predicted: Values, true: Values) -> Score:
     return Score(tau, float(100.0 * error.mean()) if error.size else float("nan"))
 
 
-def convinces(challenger: Values, holder: Values) -> bool:
-    """Tell whether errors on the same rows, float (n,) each, are clearly smaller in size."""
+def convinces(challenger: Values, holder: Values, margin: float = CONVINCING) -> bool:
+    """Tell whether errors, float (n,) each, are smaller by ``margin`` standard errors."""
     gain = np.abs(holder) - np.abs(challenger)
-    return bool(gain.mean() > CONVINCING * gain.std() / np.sqrt(len(gain)))
+    return bool(gain.mean() > margin * gain.std() / np.sqrt(len(gain)))
 
 
 def halves(fit: Callable[[Features, Values], Model], features: Features, y: Values) -> float:

@@ -48,6 +48,12 @@ COMPARED_ROWS = 400
 MARGIN = 0.03
 """Share of the candidates at either end that probes leave out."""
 
+YIELDING = 1.0
+"""Standard errors by which a kind without sources must do better than transfer to replace it.
+
+With 1.5, ten rows could not unmask sources that know nothing of the device.
+"""
+
 TILT = 0.8
 """Quantile of what sources dispute at which probes lie; its opposite by turns."""
 
@@ -150,8 +156,7 @@ def _fitting(kind: str) -> Fit:
 def _best(fits: Mapping[str, Fit], features: Features, y: Values) -> Predictor:
     """Fit on all rows the kind with the least cross-validated absolute error.
 
-    Transfer that clearly explains something gives way only to a kind that is clearly better: it
-    rests on many more rows than these.
+    Transfer gives way only to a kind that is clearly better: it rests on many more rows than these.
     """
     rows = thinned(len(y), COMPARED_ROWS)
     errors, scores = {}, {}
@@ -159,9 +164,9 @@ def _best(fits: Mapping[str, Fit], features: Features, y: Values) -> Predictor:
         held_out = cross_validated(fit, features[rows], y[rows])
         errors[kind] = held_out - y[rows]
         scores[kind] = score(held_out, y[rows])
-    chosen = min(fits, key=lambda kind: np.abs(errors.get(kind, 0.0)).mean())
-    explains = TRANSFER in fits and convinces(errors[TRANSFER], y[rows] - np.median(y[rows]))
-    if explains and not convinces(errors[chosen], errors[TRANSFER]):
+    own = [kind for kind in fits if kind != TRANSFER]
+    chosen = min(own, key=lambda kind: np.abs(errors.get(kind, 0.0)).mean())
+    if TRANSFER in fits and not convinces(errors[chosen], errors[TRANSFER], YIELDING):
         chosen = TRANSFER
     return Predictor(
         kind=chosen,
