@@ -143,17 +143,20 @@ def _ranks_in_plane(points: Points, depth: int | None) -> Ranks:
     """
     if points.shape[1] == 1:
         points = np.hstack([points, points])
-    distinct, inverse = np.unique(points, axis=0, return_inverse=True)
-    found = np.empty(len(distinct), dtype=np.intp)
+    order = np.lexsort((points[:, 1], points[:, 0]))
+    ordered = points[order]
+    new = np.append(True, (ordered[1:] != ordered[:-1]).any(axis=1))  # equal points rank alike
+    found = np.empty(int(new.sum()), dtype=np.intp)
     ends: list[float] = []
-    for row, height in enumerate(distinct[:, 1].tolist()):
+    for row, height in enumerate(ordered[new, 1].tolist()):
         rank = bisect_right(ends, height)
         if rank == len(ends):
             ends.append(height)
         else:
             ends[rank] = height
         found[row] = rank
-    spread = found[inverse.reshape(-1)]
+    spread = np.empty(len(points), dtype=np.intp)
+    spread[order] = found[np.cumsum(new) - 1]
     return spread if depth is None else np.minimum(spread, depth)
 
 

@@ -33,7 +33,7 @@ BATCH = 5
 POPULATION = 100
 """Population of the inner search."""
 
-GENERATIONS = 40
+GENERATIONS = 30
 """Generations of the inner search; it starts from the best found before, so few suffice."""
 
 CANDIDATES = 400
