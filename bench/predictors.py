@@ -1,6 +1,7 @@
 """Learning curves and transfer of predictors on published measurements.
 
-Run: python bench/predictors.py [transfer] [dissimilar] [curves] [--trials 10] [--kinds ridge …].
+Run: python bench/predictors.py [transfer] [dissimilar] [curves] [--trials 10] [--kinds ridge …]
+[--training 4000].
 Every trial draws its training rows; the same 500 (top-1: 180; transfer: 1,000) test rows judge all
 of them (§5.4 of the paper; its Fig. 3, 13, 15 and Table 3).
 """
@@ -65,16 +66,19 @@ def curves(
 
 
 class Transfer:
-    """Devices with their rows, and a predictor of each from 4,000 of them."""
+    """Devices with their rows, and a predictor of each from ``training`` of them."""
 
-    def __init__(self, features: Values, latencies: dict[str, Values], trials: int) -> None:
+    def __init__(
+        self, features: Values, latencies: dict[str, Values], trials: int, training: int
+    ) -> None:
         order = np.random.default_rng(0).permutation(len(features))
         self._train, self._test = order[:TRAINING], order[TRAINING:]
         self._features, self._latencies, self._trials = features, latencies, trials
-        self._own = {name: self._fitted(name, self._train, (), "robust") for name in latencies}
+        rows = self._train[:training]
+        self._own = {name: self._fitted(name, rows, (), "robust") for name in latencies}
 
     def similar(self) -> None:
-        """Print τ and MAPE of a new device from few probes and all others, and from 4,000 rows."""
+        """Print τ and MAPE of a device from few probes and all others, and from its own rows."""
         for device in self._latencies:
             sources = [own for name, own in self._own.items() if name != device]
             cells = [self._cell(device, size, sources) for size in PROBES]
@@ -118,12 +122,13 @@ def main() -> None:
     parser.add_argument("parts", nargs="*", help=f"of {', '.join(PARTS)}; all of them unless said")
     parser.add_argument("--trials", type=int, default=10)
     parser.add_argument("--kinds", nargs="+", default=predictor_kinds())
+    parser.add_argument("--training", type=int, default=TRAINING, help="rows of every source")
     options = parser.parse_args()
     parts = options.parts or PARTS
     genotypes, side, latencies = latency_rows()
     features = features_at(genotypes, side)
     if {"transfer", "dissimilar"} & set(parts):
-        devices = Transfer(features, latencies, options.trials)
+        devices = Transfer(features, latencies, options.trials, options.training)
         if "transfer" in parts:
             devices.similar()
         if "dissimilar" in parts:
