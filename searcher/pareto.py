@@ -145,7 +145,8 @@ def _ranks_in_plane(points: Points, depth: int | None) -> Ranks:
         points = np.hstack([points, points])
     order = np.lexsort((points[:, 1], points[:, 0]))
     ordered = points[order]
-    new = np.append(True, (ordered[1:] != ordered[:-1]).any(axis=1))  # equal points rank alike
+    new = np.ones(len(ordered), dtype=np.bool_)  # equal points rank alike
+    new[1:] = (ordered[1:] != ordered[:-1]).any(axis=1)
     found = np.empty(int(new.sum()), dtype=np.intp)
     ends: list[float] = []
     for row, height in enumerate(ordered[new, 1].tolist()):

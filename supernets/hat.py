@@ -43,8 +43,8 @@ class HatSupernet(Supernet):
         self.default_input_size = choices.length
         self.weights = weights
         self._parameters = hat_space.parameters(choices)
-        self.cost_tables = cache(self._tables_at)
-        self.space = SearchSpace(self._parameters, costs=self.cost_tables(choices.length))
+        self._tables = cache(self._tables_at)
+        self.space = SearchSpace(self._parameters, costs=self._tables(choices.length))
         self._trained = cache(self._elastic)
 
     def build(self, config: Config) -> "torch.nn.Module":
@@ -70,7 +70,7 @@ class HatSupernet(Supernet):
     def costs(self, g: Genotypes, input_size: int | None = None) -> npt.NDArray[np.int64]:
         """Return exact MACs (per sentence, as timed) and parameters, int64 (n, 2)."""
         self.space.check(g)
-        return self.cost_tables(self._length(input_size)).totals(g)
+        return self._tables(self._length(input_size)).totals(g)
 
     def elastic(self) -> "ElasticTransformer":
         """Return the whole supernet: a new one to be trained, or the one with the given weights."""

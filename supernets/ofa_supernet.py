@@ -38,6 +38,9 @@ class OfaSupernet(Supernet):
     Args:
         name: its name.
         parameters: its elastic parameters, in genotype order.
+
+    Attributes:
+        cost_tables: returns the exact costs of every block for inputs of a side in pixels.
     """
 
     default_input_size = 224

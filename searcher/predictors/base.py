@@ -14,9 +14,9 @@ Features = npt.NDArray[np.float64]
 Values = npt.NDArray[np.float64]
 
 CONVINCING = 1.5
-"""Standard errors by which a richer model must do better before it replaces a simpler one.
+"""Standard errors by which a residual must do better before it corrects a combination of sources.
 
-With one, ten to fifty noisy rows still preferred the richer one by luck, of several the more so.
+With one, ten to fifty noisy rows still preferred the richer model by luck.
 """
 
 
@@ -97,7 +97,10 @@ def score(predicted: Values, true: Values) -> Score:
 
 
 def convinces(challenger: Values, holder: Values, margin: float = CONVINCING) -> bool:
-    """Tell whether errors, float (n,) each, are smaller by ``margin`` standard errors."""
+    """Tell whether errors on the same rows, float (n,) each, are smaller in size.
+
+    On average, that is, and by more than ``margin`` standard errors.
+    """
     gain = np.abs(holder) - np.abs(challenger)
     return bool(gain.mean() > margin * gain.std() / np.sqrt(len(gain)))
 

@@ -51,7 +51,8 @@ MARGIN = 0.03
 YIELDING = 1.0
 """Standard errors by which a kind without sources must do better than transfer to replace it.
 
-With 1.5, ten rows could not unmask sources that know nothing of the device.
+With 1.5, ten rows sometimes kept sources that know nothing of the device; with one, luck sometimes
+drops good ones, of which the next rows convince.
 """
 
 TILT = 0.8
@@ -83,7 +84,8 @@ def fit_predictor(
             are used where cross-validation says they help.
 
     Raises:
-        PredictorError: fewer than three rows, shapes that disagree or values that are not finite.
+        PredictorError: fewer than three rows, shapes that disagree, values that are not finite or
+            features that do not vary.
         UnknownNameError: there is no such kind.
     """
     features, y = _checked(features, y)
@@ -100,8 +102,8 @@ def choose_probes(
     """Choose which candidates to measure first on a new configuration: evenly by expected size.
 
     Even steps from small to large, and by turns those that one and the other kind of source thinks
-    slow, determine how sources combine; extremes, which an optimal design would take, are where
-    sources are least to be trusted.
+    slow, determine how sources combine. The smallest and the largest are left out: there sources
+    are least to be trusted.
 
     Args:
         features: float (k, f), the candidates.
@@ -114,28 +116,35 @@ def choose_probes(
     """
     views = transfer.basis(sources, features) if sources else features
     quantity = ~((views == 0) | (views == 1)).all(axis=0)
-    views = views[:, quantity] if quantity.any() else views
-    order = np.argsort(Scaling.of(views).apply(views).mean(axis=1), kind="stable")
-    n = min(n, len(features))
+    scaled = _varying(views[:, quantity]) if quantity.any() else _varying(views)
+    size = scaled.mean(axis=1)
+    order, n = np.argsort(size, kind="stable"), min(n, len(features))
+    edge = round(MARGIN * len(order))
+    inner = order[edge : len(order) - edge] if len(order) - 2 * edge >= n else order
     if len(sources) > 1 and n > 1:
-        return _apart(order, _dispute(views), n)
-    steps = np.linspace(MARGIN, 1.0 - MARGIN, n) * (len(features) - 1)
-    return order[np.unique(np.round(steps).astype(np.intp))]
+        return _apart(inner, _dispute(scaled, size), n)
+    return inner[np.linspace(0, len(inner) - 1, n).astype(np.intp)]
 
 
-def _dispute(views: Features) -> Values:
-    """Return what most divides sources of positive predictions, float (k,): a principal component.
+def _varying(views: Features) -> Features:
+    """Return the columns that vary, standardised; one of zeros where none does."""
+    scaled = Scaling.of(views).apply(views)
+    return scaled if scaled.shape[1] else np.zeros((len(views), 1))
 
-    It is that of their ratios, so devices that are slow as a whole do not differ.
+
+def _dispute(scaled: Features, size: Values) -> Values:
+    """Return what most divides sources beyond the size, float (k,): a principal component.
+
+    A source that grows faster or slower with the size than others disputes nothing.
     """
-    ratios = np.log(np.maximum(views, np.finfo(float).tiny))
-    ratios -= ratios.mean(axis=1, keepdims=True)
-    ratios -= ratios.mean(axis=0)
-    return np.asarray(np.linalg.svd(ratios, full_matrices=False)[0][:, 0])
+    known = np.column_stack([np.ones_like(size), size, size**2])
+    rest = scaled - known @ np.linalg.lstsq(known, scaled, rcond=None)[0]
+    component = np.linalg.svd(rest, full_matrices=False)[0][:, 0]
+    return np.asarray(component * np.sign(component[np.abs(component).argmax()]))
 
 
 def _apart(order: npt.NDArray[np.intp], dispute: Values, n: int) -> npt.NDArray[np.intp]:
-    """Take one of each step of ``order``, by turns high and low in ``dispute``, int (n,)."""
+    """Take one of each step of ``order``, by turns low and high in ``dispute``, int (n,)."""
     chosen = []
     for step, rows in enumerate(np.array_split(order, n)):
         share = TILT if step % 2 else 1.0 - TILT
@@ -156,7 +165,7 @@ def _fitting(kind: str) -> Fit:
 def _best(fits: Mapping[str, Fit], features: Features, y: Values) -> Predictor:
     """Fit on all rows the kind with the least cross-validated absolute error.
 
-    Transfer gives way only to a kind that is clearly better: it rests on many more rows than these.
+    Transfer gives way only to a kind that is better by a margin: it rests on many more rows.
     """
     rows = thinned(len(y), COMPARED_ROWS)
     errors, scores = {}, {}
@@ -200,4 +209,6 @@ def _checked(features: Features, y: Values) -> tuple[Features, Values]:
         )
     if not (np.isfinite(features).all() and np.isfinite(y).all()):
         raise PredictorError("Features and values must be finite; leave failed rows out.")
+    if (features == features[0]).all():
+        raise PredictorError(f"All {len(y)} rows have the same features; measure others too.")
     return features, y

@@ -179,6 +179,7 @@ class GaussianProcess:
         unit: standard deviation of the training values.
         logarithms: of the hyper-parameters, to start the next fit from.
         x: training inputs per group, float (n, f_g).
+        dual: float (n,), inverse covariance times values.
         expectation: the mean, ready for many short calls.
         factor: float (n, n), lower Cholesky factor of the covariance.
         left_out: float (n,), predictions of each row from all others, in the values' unit.
@@ -189,7 +190,8 @@ class GaussianProcess:
     unit: float
     logarithms: Values
     x: tuple[Features, ...]
-    expectation: "Expectation"
+    dual: Values
+    expectation: Expectation
     factor: Features
     left_out: Values
 
@@ -207,7 +209,7 @@ class GaussianProcess:
         own += sum(v * (x**2).sum(axis=1) for v, x in zip(hyper.linear, inputs, strict=True))
         explained = linalg.solve_triangular(self.factor, cross.T, lower=True, check_finite=False)
         variance = np.maximum(own - (explained**2).sum(axis=0), hyper.noise)
-        return self.mean(features), np.sqrt(variance) * self.unit
+        return cross @ self.dual * self.unit + self.centre, np.sqrt(variance) * self.unit
 
     def doubt(self, features: Features, /) -> Features:
         """Return the covariance of what is not known, float (n, n), in variances of the noise."""
@@ -247,12 +249,12 @@ def fit(
     noise = np.ones(len(y))
     prior = Hyper.centre(len(x))
     logarithms = prior if start is None or len(start) != len(prior) else start
-    covariance = None
+    hyper = Hyper.of(logarithms)
+    covariance = _covariance(x, x, hyper)
     for _ in range(ROBUST_ROUNDS if refine else 2):
         if likelihood is not None:
             logarithms = likelihood.maximised(logarithms, noise[rows])
-        hyper = Hyper.of(logarithms)
-        if likelihood is not None or covariance is None:
+            hyper = Hyper.of(logarithms)
             covariance = _covariance(x, x, hyper)
         dual, factor, errors, scatter = _solve(covariance, target, hyper.noise, noise)
         distance = np.abs(errors / scatter)
@@ -268,6 +270,7 @@ def fit(
         unit=unit,
         logarithms=logarithms,
         x=x,
+        dual=dual,
         expectation=Expectation.of(x, hyper, dual),
         factor=factor,
         left_out=y - errors * unit,
@@ -306,7 +309,7 @@ class _Likelihood:
         covariance += smooth
         covariance += MEAN_VARIANCE
         covariance[np.diag_indices(n)] += hyper.noise * noise
-        factor = linalg.cholesky(covariance, lower=True, overwrite_a=True, check_finite=False)
+        factor = linalg.cholesky(covariance, lower=True, check_finite=False)
         inverse = _inverse(factor)
         dual = inverse @ self._target
         slope = 0.5 * (inverse - np.outer(dual, dual))
@@ -326,8 +329,9 @@ def _solve(
     covariance: Features, target: Values, variance: float, noise: Values
 ) -> tuple[Values, Features, Values, Values]:
     """Return dual weights, Cholesky factor, leave-one-out errors and their undisturbed spread."""
-    noisy = covariance + np.diag(variance * noise)
-    factor = linalg.cholesky(noisy, lower=True, overwrite_a=True, check_finite=False)
+    noisy = covariance.copy()
+    noisy[np.diag_indices_from(noisy)] += variance * noise
+    factor = linalg.cholesky(noisy, lower=True, check_finite=False)
     half, _ = linalg.lapack.dtrtri(factor, lower=True)
     precision = np.einsum("nk,nk->k", half, half)
     dual = linalg.cho_solve((factor, True), target, check_finite=False)

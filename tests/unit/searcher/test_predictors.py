@@ -159,14 +159,65 @@ def test_misuse_is_named(rows: tuple[Floats, Floats]) -> None:
         fit_predictor(features, y, kind="ridge").predict(features[:, :3])
 
 
-def test_probes_are_by_turns_what_one_and_the_other_source_thinks_slow(
-    rows: tuple[Floats, Floats],
+class Steep:
+    """A source that grows faster with the size than others do."""
+
+    def predict(self, features: Floats) -> tuple[Floats, Floats]:
+        return features.sum(axis=1) ** 3, np.ones(len(features))
+
+
+def test_probes_are_by_turns_what_one_and_the_other_source_thinks_slow() -> None:
+    features = np.random.default_rng(0).random((400, 2)) + 0.2
+    one, two = (
+        fit_predictor(features, 10.0 + features @ weights, kind="ridge")
+        for weights in ([10.0, 14.0], [14.0, 10.0])
+    )
+    probes = choose_probes(features, 10, [one, two, Steep()])
+    apart = one.predict(features)[0] - two.predict(features)[0]
+    ranks = apart.argsort().argsort()[probes] / len(features)
+    assert abs(ranks[1::2].mean() - ranks[::2].mean()) > 0.4
+
+
+@pytest.mark.parametrize("sources", [0, 1, 2])
+@pytest.mark.parametrize("n", [1, 2, 19, 20, 30])
+def test_as_many_probes_as_asked_or_there_are(
+    sources: int, n: int, rows: tuple[Floats, Floats]
 ) -> None:
     features, y = rows
-    other = np.random.default_rng(3).permutation(y)
-    one, two = (fit_predictor(features, values, kind="ridge") for values in (y, other))
-    probes = choose_probes(features, 10, [one, two])
-    ratio = np.log(one.predict(features)[0] / two.predict(features)[0])
-    ranks = ratio.argsort().argsort()[probes] / len(features)
-    sides = ranks[1::2].mean() - ranks[::2].mean()
-    assert abs(sides) > 0.3
+    known = [fit_predictor(features, y, kind="ridge")] * sources  # in full agreement
+    probes = choose_probes(features[:20], n, known)
+    assert len(set(probes.tolist())) == len(probes) == min(n, 20)
+
+
+def test_probes_leave_the_ends_out(rows: tuple[Floats, Floats]) -> None:
+    features, y = rows
+    source = fit_predictor(features, y, kind="ridge")
+    size = source.predict(features)[0].argsort().argsort()
+    for sources in ([source], [source, source]):
+        chosen = size[choose_probes(features, 10, sources)]
+        assert chosen.min() >= 10
+        assert chosen.max() < 390
+
+
+def test_sources_that_ten_rows_contradict_give_way() -> None:
+    rng = np.random.default_rng(0)
+    features = rng.random((400, 4))
+    y = 10.0 + 8.0 * features[:, 0]
+    source = fit_predictor(features, 10.0 + 8.0 * features[:, 1], kind="ridge")
+    assert fit_predictor(features[:10], y[:10], sources=[source]).kind != "transfer"
+    similar = fit_predictor(features, 3.0 * y, kind="ridge")
+    noisy = y[:10] * rng.lognormal(0.0, 0.03, 10)
+    assert fit_predictor(features[:10], noisy, sources=[similar]).kind == "transfer"
+
+
+def test_expectation_is_the_posterior_mean(rows: tuple[Floats, Floats]) -> None:
+    features, y = rows
+    groups = (np.arange(4), np.arange(4, features.shape[1]))
+    model = gaussian_process.fit(features[:60], y[:60], groups)
+    assert gaussian_process.Hyper.of(model.logarithms).rbf > 0
+    np.testing.assert_allclose(model.mean(features), model.predict(features)[0], rtol=1e-9)
+
+
+def test_rows_that_are_all_the_same_are_refused() -> None:
+    with pytest.raises(PredictorError, match="same features"):
+        fit_predictor(np.ones((10, 3)), np.arange(10.0))
