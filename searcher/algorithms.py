@@ -115,8 +115,8 @@ class PymooAlgorithm:
     def ask(self) -> Genotypes:
         """Return the next generation's new members."""
         population = self._method.ask()
-        # pymoo gives up when mating finds nothing new.
-        if population is None:
+        # pymoo gives up when mating finds nothing new, or a whole generation failed.
+        if population is None or not len(population):
             return self._coding.decode(np.empty((0, len(self._coding.sizes)), dtype=np.int8))
         return self._coding.decode(_codes(population))
 

@@ -94,10 +94,13 @@ def gather(
     for search in queries.finished_searches(store, supernet_of(network).supernet_id):
         if _optimised(search) == set(objectives):
             newest.setdefault(search.configuration_id or "", search.search_id)
+    fronts = tuple(newest[place] for place in order if place in newest)
+    reasons = [f"configuration {each.configuration_id} {each.why}" for each in kin[:1]]
+    reasons += [f"the first front is of search {search_id}" for search_id in fronts[:1]]
     return Experience(
         sources=tuple(each.configuration_id for each in kin),
-        fronts=tuple(newest[place] for place in order if place in newest),
-        why=f"configuration {kin[0].configuration_id} {kin[0].why}" if kin else "",
+        fronts=fronts,
+        why="; ".join(reasons),
     )
 
 

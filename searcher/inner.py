@@ -71,7 +71,8 @@ def inner_search(
 ) -> tuple[Genotypes, Minimised]:
     """Run ``algorithm`` on predictions and return everything it visited, with the predictions."""
     method = _inner_algorithm(algorithm, setting)
-    visited, outcomes = [], []
+    visited = [setting.initial[:0]]
+    outcomes = [setting.problem.minimised(np.empty((0, len(setting.problem.objectives))))]
     for _ in range(generations):
         genotypes = method.ask()
         if not len(genotypes):

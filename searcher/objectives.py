@@ -24,10 +24,10 @@ SUFFIXES = {"": 1.0, "k": 1e3, "M": 1e6, "G": 1e9}
 
 _GRAMMAR = re.compile(
     r"(?:(?P<sense>min|max):)?(?P<name>[A-Za-z]\w*)"
-    r"(?P<bounds>(?:\s*(?:<=|>=)\s*[-+.\w]+)*)"
+    r"(?P<bounds>(?:\s*(?:<=|>=)\s*[-+.\w]+(?:\s+[kMG]\b)?)*)"
 )
-_BOUND = re.compile(r"(<=|>=)\s*([-+.\w]+)")
-_NUMBER = re.compile(r"([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)([kMG]?)")
+_BOUND = re.compile(r"(<=|>=)\s*([-+.\w]+(?:\s+[kMG]\b)?)")
+_NUMBER = re.compile(r"([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)\s*([kMG]?)")
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,9 @@ class Problem:
 
         They are canonical and distinct, int8 (n, p); n is less than ``size`` in a small space.
         """
-        known = np.vstack([np.empty((0, self.space.p), np.int8), *self.knowledge.fronts])
+        known = np.vstack(
+            [np.empty((0, self.space.p), np.int8), *(f for f in self.knowledge.fronts if len(f))]
+        )
         front = History(self.space.p, 0).fresh(self.space.canonical(known))
         if len(front) > size:
             front = front[np.linspace(0, len(front) - 1, size).round().astype(int)]

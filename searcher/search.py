@@ -106,7 +106,9 @@ class Search:
                 f"All {self.problem.space.size} sub-networks of the space have been evaluated."
             )
         with one_thread():
-            proposed = self._history.fresh(self._tactic.ask(self._history))
+            proposed = self._tactic.ask(self._history)
+        self.problem.space.validate(proposed)  # users bring algorithms of their own
+        proposed = self._history.fresh(self.problem.space.canonical(proposed))
         self._asked = proposed if len(proposed) else self._unseen()
         return self._asked.copy()
 

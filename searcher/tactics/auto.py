@@ -16,7 +16,7 @@ from latbase.searcher.inner import Predicted, best_unseen, inner_search
 from latbase.searcher.knowledge import Genotypes, Values
 from latbase.searcher.models import ObjectiveModel
 from latbase.searcher.predictors.base import Doubting, Model
-from latbase.searcher.predictors.fitting import LEAST_ROWS, choose_probes, fit_kind
+from latbase.searcher.predictors.fitting import LEAST_ROWS, choose_probes, fit_predictor
 from latbase.searcher.problem import History, Problem
 from latbase.searcher.representation import Representation
 from latbase.searcher.tactics.registry import Options
@@ -99,7 +99,7 @@ class Auto:
         columns = {o.name: column for column, o in enumerate(self._problem.objectives)}
         if self._kind is not None:
             return {
-                name: fit_kind(self._kind, features, history.values[rows, columns[name]])
+                name: fit_predictor(features, history.values[rows, columns[name]], self._kind).model
                 for name in self._models
             }
         return {

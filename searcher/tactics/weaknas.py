@@ -10,7 +10,7 @@ import numpy as np
 from latbase.searcher.evolution import survivors
 from latbase.searcher.inner import Predicted
 from latbase.searcher.knowledge import Genotypes, Values
-from latbase.searcher.predictors.fitting import LEAST_ROWS, fit_kind
+from latbase.searcher.predictors.fitting import LEAST_ROWS, fit_predictor
 from latbase.searcher.problem import History, Problem
 from latbase.searcher.tactics.registry import Options
 
@@ -48,7 +48,7 @@ class WeakNAS:
         rows = history.complete
         raw = _raw(history.genotypes[rows])
         models = {
-            objective.name: fit_kind(self._kind, raw, history.values[rows, column])
+            objective.name: fit_predictor(raw, history.values[rows, column], self._kind).model
             for column, objective in enumerate(self._problem.objectives)
         }
         return Predicted(self._problem, models, _raw)

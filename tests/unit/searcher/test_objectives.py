@@ -22,6 +22,7 @@ from latbase.searcher.objectives import (
         ("latency_ms<=20", Objective("latency_ms", at_most=20.0)),
         ("top1 >= 75.5 <= 80", Objective("top1", maximize=True, at_least=75.5, at_most=80.0)),
         ("params<=6M", Objective("params", at_most=6e6)),
+        ("params <= 6 M", Objective("params", at_most=6e6)),
     ],
 )
 def test_text_form(text: str, expected: Objective) -> None:

@@ -7,8 +7,11 @@ import sys
 import numpy as np
 import pytest
 
-from latbase.errors import SearchError, UnknownNameError
+from latbase.errors import InvalidInputError, SearchError, UnknownNameError
 from latbase.searcher import Knowledge, Known, Objective, Search, algorithm_names, fit_predictor
+from latbase.searcher.algorithms import Setting
+from latbase.searcher.knowledge import Genotypes
+from latbase.searcher.objectives import Minimised
 from latbase.searcher.tactics.registry import TACTICS
 from latbase.supernets import SearchSpace
 from tests.unit.searcher.conftest import Evaluate, drive
@@ -235,3 +238,62 @@ def _volume(values: np.ndarray) -> float:
 
     points = np.column_stack([-values[:, 0], values[:, 1]])
     return pareto.hypervolume(points, np.array([-69.0, 60.0]))
+
+
+@pytest.mark.parametrize("tactic", ["full", "concurrent", "auto"])
+def test_an_empty_front_is_as_good_as_none(
+    tactic: str, space: SearchSpace, objectives: list[Objective], evaluate: Evaluate
+) -> None:
+    knowledge = Knowledge(fronts=[np.empty(0, dtype=np.int8)])
+    search = Search(space, objectives, tactic, population=10, knowledge=knowledge)
+    assert len(drive(search, evaluate, 20).evaluations[0]) >= 20
+
+
+@pytest.mark.parametrize("tactic", ["auto", "weaknas"])
+def test_the_kind_of_predictor_can_be_chosen_by_comparison(
+    tactic: str, space: SearchSpace, objectives: list[Objective], evaluate: Evaluate
+) -> None:
+    search = Search(space, objectives, tactic, predictor="auto", population=20)
+    assert len(drive(search, evaluate, 45).evaluations[0]) >= 45
+
+
+@pytest.mark.parametrize("algorithm", ["nsga2", "unsga3", "rnsga2", "agemoea", "mocmaes"])
+def test_a_generation_that_fails_whole_is_not_the_end(
+    algorithm: str, space: SearchSpace, objectives: list[Objective], evaluate: Evaluate
+) -> None:
+    search = Search(space, objectives, "full", algorithm=algorithm, population=10)
+    asked = search.ask()
+    search.tell(asked, np.full((len(asked), len(objectives)), np.nan))
+    assert len(drive(search, evaluate, 40).evaluations[0]) >= 40
+
+
+class Careless:
+    """An algorithm of a user who has not read of canonical forms, nor of limits."""
+
+    def __init__(self, setting: Setting, highest: int) -> None:
+        self._p, self._highest = setting.problem.space.p, highest
+        self._rng = np.random.default_rng(setting.seed)
+
+    def ask(self) -> Genotypes:
+        return self._rng.integers(self._highest, size=(10, self._p), dtype=np.int8)
+
+    def tell(self, genotypes: Genotypes, outcome: Minimised) -> None:
+        """Learn nothing."""
+
+
+def careless(setting: Setting) -> Careless:
+    return Careless(setting, 2)
+
+
+def reckless(setting: Setting) -> Careless:
+    return Careless(setting, 100)
+
+
+def test_what_a_users_algorithm_asks_is_made_canonical_or_refused_before_it_is_paid_for(
+    space: SearchSpace, objectives: list[Objective], evaluate: Evaluate
+) -> None:
+    search = Search(space, objectives, "full", algorithm=f"{__name__}:careless", population=10)
+    genotypes = drive(search, evaluate, 20).evaluations[0]
+    np.testing.assert_array_equal(genotypes, space.canonical(genotypes))
+    with pytest.raises(InvalidInputError, match="Genotype 0 has"):
+        Search(space, objectives, "full", algorithm=f"{__name__}:reckless").ask()
