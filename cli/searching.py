@@ -111,7 +111,7 @@ def run_search(
     else:
         note(f"Continuing the unfinished search {record.search_id[:8]}.")
     if why := Experience.of(record.options["experience"]).why:
-        note(f"It learns from what the store knows; the most alike: {why}.")
+        note(f"It learns from what the store knows: {why}.")
     if recipe.popdb:
         before, after = network.space.size, search.problem.space.size
         note(f"PopDB keeps {after:.3g} of {before:.3g} sub-networks.")
