@@ -122,8 +122,10 @@ def main() -> None:
     parser.add_argument("parts", nargs="*", help=f"of {', '.join(PARTS)}; all of them unless said")
     parser.add_argument("--trials", type=int, default=10)
     parser.add_argument("--kinds", nargs="+", default=predictor_kinds())
-    parser.add_argument("--training", type=int, default=TRAINING, help="rows of every source")
+    parser.add_argument("--training", type=int, default=TRAINING, help="of every own predictor")
     options = parser.parse_args()
+    if not 0 < options.training <= TRAINING:
+        parser.error(f"--training {options.training}: expected 1 to {TRAINING} rows")
     parts = options.parts or PARTS
     genotypes, side, latencies = latency_rows()
     features = features_at(genotypes, side)

@@ -110,8 +110,8 @@ def run_search(
         store.write([supernet_of(network), record])
     else:
         note(f"Continuing the unfinished search {record.search_id[:8]}.")
-    if why := Experience.of(record.options["experience"]).why:
-        note(f"It learns from what the store knows: {why}.")
+    if learned := Experience.of(record.options["experience"]).summary:
+        note(f"It learns from what the store knows: {learned}.")
     if recipe.popdb:
         before, after = network.space.size, search.problem.space.size
         note(f"PopDB keeps {after:.3g} of {before:.3g} sub-networks.")

@@ -50,12 +50,18 @@ class Experience:
     Attributes:
         sources: configurations whose predictors it transfers from, the most alike first.
         fronts: searches whose fronts it starts from, the most alike first.
-        why: the evidence for the first of them, in words; empty if there is none.
+        why: the evidence for the first source, in words; empty if there is none.
     """
 
     sources: tuple[str, ...] = ()
     fronts: tuple[str, ...] = ()
     why: str = ""
+
+    @property
+    def summary(self) -> str:
+        """What comes first and why, in words; empty if there is nothing."""
+        fronts = [f"the front of search {search_id}" for search_id in self.fronts[:1]]
+        return "; ".join(part for part in (self.why, *fronts) if part)
 
     def facts(self) -> dict[str, object]:
         """Return it as a JSON object."""
@@ -94,13 +100,10 @@ def gather(
     for search in queries.finished_searches(store, supernet_of(network).supernet_id):
         if _optimised(search) == set(objectives):
             newest.setdefault(search.configuration_id or "", search.search_id)
-    fronts = tuple(newest[place] for place in order if place in newest)
-    reasons = [f"configuration {each.configuration_id} {each.why}" for each in kin[:1]]
-    reasons += [f"the first front is of search {search_id}" for search_id in fronts[:1]]
     return Experience(
         sources=tuple(each.configuration_id for each in kin),
-        fronts=fronts,
-        why="; ".join(reasons),
+        fronts=tuple(newest[place] for place in order if place in newest),
+        why=f"configuration {kin[0].configuration_id} {kin[0].why}" if kin else "",
     )
 
 

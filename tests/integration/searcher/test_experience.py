@@ -193,7 +193,10 @@ def test_fronts_of_the_same_question_start_a_search(filled):
     newest = filled.search(other, NETWORK.space.sample(20, 2), on_front=5)
     wanted = recipe(here, tactic="warm_start")
     record, _ = open_record(filled.store, NETWORK, wanted)
-    assert Experience.of(record.options["experience"]).fronts == (newest,)
+    experience = Experience.of(record.options["experience"])
+    assert experience.fronts == (newest,)
+    assert experience.summary.startswith(f"configuration {other.configuration_id} shares")
+    assert experience.summary.endswith(f"; the front of search {newest}")
     search = make_search(filled.store, NETWORK, wanted, record)
     expected = NETWORK.space.sample(20, 2)[:5]
     assert (search.ask()[:5] == expected).all()
@@ -204,7 +207,9 @@ def test_a_user_chooses_the_front_or_none(filled):
     chosen = filled.search(here, NETWORK.space.sample(20, 1), on_front=4)
     filled.search(here, NETWORK.space.sample(20, 2), on_front=5)
     record, _ = open_record(filled.store, NETWORK, recipe(here, warm_start=chosen[:6]))
-    assert Experience.of(record.options["experience"]).fronts == (chosen,)
+    experience = Experience.of(record.options["experience"])
+    assert experience.fronts == (chosen,)
+    assert experience.summary == f"the front of search {chosen}"
     record, _ = open_record(filled.store, NETWORK, recipe(here, warm_start="none"))
     assert Experience.of(record.options["experience"]) == Experience()
     with pytest.raises(UnknownNameError, match="No search id starts with"):

@@ -281,6 +281,27 @@ class Careless:
         """Learn nothing."""
 
 
+class Silent(Careless):
+    """One that has nothing to say."""
+
+    def ask(self) -> Genotypes:
+        return super().ask()[:0]
+
+
+def silent(setting: Setting) -> Silent:
+    return Silent(setting, 2)
+
+
+@pytest.mark.parametrize("tactic", ["full", "concurrent", "predictors_first"])
+def test_an_algorithm_that_asks_for_nothing_does_not_end_the_search(
+    tactic: str, space: SearchSpace, objectives: list[Objective], evaluate: Evaluate
+) -> None:
+    search = Search(
+        space, objectives, tactic, algorithm=f"{__name__}:silent", population=10, training=20
+    )
+    assert len(drive(search, evaluate, 30).evaluations[0]) >= 30
+
+
 def careless(setting: Setting) -> Careless:
     return Careless(setting, 2)
 
