@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 .DELETE_ON_ERROR:
 .PHONY: demo test check format bench clean
 
-demo: $(READY)  ## measure this host, search, show the front (five to ten minutes)
+demo: $(READY)  ## measure this host, search, show the front (about ten minutes)
 	$(BIN)/latbase --store .demo/latency.duckdb quickstart --out .demo
 
 test: check  ## everything CI runs: lint, format, types, arrows, tests

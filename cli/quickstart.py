@@ -49,7 +49,7 @@ SHOWN = 12
 def quickstart(
     settings: Settings, supernet: str, out: Path, count: int, evaluations: int, seed: int
 ) -> None:
-    """Measure this host, search, and show its best sub-networks (five to ten minutes)."""
+    """Measure this host, search, and show its best sub-networks (about ten minutes)."""
     from latbase import supernets
     from latbase.cli.here import Here
 
