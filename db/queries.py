@@ -238,6 +238,16 @@ def finished_searches(store: Store, supernet_id: str) -> list[Search]:
     return _searches(found)
 
 
+def front_sizes(store: Store, supernet_id: str) -> dict[str, int]:
+    """Return by search of a supernet how many sub-networks are on its front, if there are any."""
+    found = store.query(
+        "SELECT search_id, count(*) AS size FROM evaluation JOIN search USING (search_id) "
+        "WHERE supernet_id = ? AND on_front GROUP BY search_id",
+        [supernet_id],
+    )
+    return dict(zip(found["search_id"].to_pylist(), found["size"].to_pylist(), strict=True))
+
+
 def profiled(store: Store, supernet_id: str, metric: str, *, least: int = 1) -> list[Configuration]:
     """Return the configurations with undisturbed values of that many sub-networks, by id."""
     found = store.query(

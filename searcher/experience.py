@@ -5,8 +5,8 @@ configuration does? Where enough was measured here, Kendall's tau of another's p
 elsewhere the number of facts the configurations share.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Self
 
@@ -49,29 +49,42 @@ class Experience:
 
     Attributes:
         sources: configurations whose predictors it transfers from, the most alike first.
-        fronts: searches whose fronts it starts from, the most alike first.
-        why: the evidence for the first source, in words; empty if there is none.
+        fronts: searches whose fronts it starts from, one per configuration: the own one, then those
+            of the most alike.
+        evidence: why each of them was chosen, in words, by configuration or search; a front that
+            the user chose needs none.
     """
 
     sources: tuple[str, ...] = ()
     fronts: tuple[str, ...] = ()
-    why: str = ""
+    evidence: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def summary(self) -> str:
         """What comes first and why, in words; empty if there is nothing."""
-        fronts = [f"the front of search {search_id}" for search_id in self.fronts[:1]]
-        return "; ".join(part for part in (self.why, *fronts) if part)
+        first = [("configuration", each) for each in self.sources[:1]]
+        first += [("the front of search", each) for each in self.fronts[:1]]
+        return "; ".join(
+            f"{what} {each} {self.evidence.get(each, '')}".strip() for what, each in first
+        )
 
     def facts(self) -> dict[str, object]:
         """Return it as a JSON object."""
-        return {"sources": list(self.sources), "fronts": list(self.fronts), "why": self.why}
+        return {
+            "sources": list(self.sources),
+            "fronts": list(self.fronts),
+            "evidence": dict(self.evidence),
+        }
 
     @classmethod
     def of(cls, facts: object) -> Self:
         """Return what :meth:`facts` wrote."""
         assert isinstance(facts, dict)
-        return cls(sources=tuple(facts["sources"]), fronts=tuple(facts["fronts"]), why=facts["why"])
+        return cls(
+            sources=tuple(facts["sources"]),
+            fronts=tuple(facts["fronts"]),
+            evidence=facts.get("evidence", {}),  # which early searches did not keep
+        )
 
 
 def gather(
@@ -95,15 +108,20 @@ def gather(
     if configuration_id is not None and metric is not None:
         configuration = queries.configuration(store, configuration_id)
         kin = _kin(store, network, configuration, metric)
-    order = [configuration_id or "", *(each.configuration_id for each in kin)]
-    newest: dict[str, str] = {}
-    for search in queries.finished_searches(store, supernet_of(network).supernet_id):
-        if _optimised(search) == set(objectives):
-            newest.setdefault(search.configuration_id or "", search.search_id)
+    own = "found on this very configuration" if configuration_id else "found for these objectives"
+    places = {configuration_id or "": own} | {
+        each.configuration_id: f"found on configuration {each.configuration_id}, which {each.why}"
+        for each in kin
+    }
+    largest = _largest_fronts(store, supernet_of(network).supernet_id, set(objectives))
+    fronts = {}
+    for place in (place for place in places if place in largest):
+        search_id, size = largest[place]
+        fronts[search_id] = f"of size {size}, {places[place]}"
     return Experience(
         sources=tuple(each.configuration_id for each in kin),
-        fronts=tuple(newest[place] for place in order if place in newest),
-        why=f"configuration {kin[0].configuration_id} {kin[0].why}" if kin else "",
+        fronts=tuple(fronts),
+        evidence={each.configuration_id: each.why for each in kin} | fronts,
     )
 
 
@@ -189,6 +207,26 @@ def _source(data: TrainingData) -> Predictor:
     rows = thinned(len(data.values), SOURCE_ROWS)
     features = data.network.space.features(data.genotypes[rows])
     return fit_predictor(features, data.values[rows], "gp")
+
+
+def _largest_fronts(
+    store: "Store", supernet_id: str, objectives: set[object]
+) -> dict[str, tuple[str, int]]:
+    """Return by configuration the search of ``objectives`` with the largest front, and its size.
+
+    The newest of all may be a short trial, or one whose evaluations failed.
+    """
+    sizes = queries.front_sizes(store, supernet_id)
+    searches = [
+        search
+        for search in queries.finished_searches(store, supernet_id)
+        if search.search_id in sizes and _optimised(search) == objectives
+    ]
+    largest: dict[str, tuple[str, int]] = {}
+    for search in sorted(searches, key=lambda each: -sizes[each.search_id]):
+        found = search.search_id, sizes[search.search_id]
+        largest.setdefault(search.configuration_id or "", found)
+    return largest
 
 
 def _optimised(search: SearchRecord) -> set[object]:

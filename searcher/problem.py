@@ -45,18 +45,23 @@ class Problem:
         return np.random.default_rng([self.seed, *purpose.encode()])
 
     def first_population(self, size: int, draws: np.random.Generator) -> Genotypes:
-        """Return sub-networks to begin with: known fronts evenly thinned, then random ones.
+        """Return sub-networks to begin with: known fronts in their order, then random ones.
 
-        They are canonical and distinct, int8 (n, p); n is less than ``size`` in a small space.
+        The front that no longer fits is thinned evenly. They are canonical and distinct,
+        int8 (n, p); n is less than ``size`` in a small space.
         """
-        known = np.vstack(
-            [np.empty((0, self.space.p), np.int8), *(f for f in self.knowledge.fronts if len(f))]
-        )
-        front = History(self.space.p, 0).fresh(self.space.canonical(known))
-        if len(front) > size:
-            front = front[np.linspace(0, len(front) - 1, size).round().astype(int)]
+        distinct = History(self.space.p, 0).fresh
+        first = np.empty((0, self.space.p), dtype=np.int8)
+        for front in self.knowledge.fronts:
+            if not len(front):
+                continue
+            added = distinct(np.vstack([first, self.space.canonical(front)]))[len(first) :]
+            places = min(len(added), size - len(first))
+            first = np.vstack(
+                [first, added[np.linspace(0, len(added) - 1, places).round().astype(int)]]
+            )
         drawn = self.space.sample(size, int(draws.integers(2**31)))
-        return History(self.space.p, 0).fresh(np.vstack([front, drawn]))[:size]
+        return distinct(np.vstack([first, drawn]))[:size]
 
     def minimised(self, values: Values) -> Minimised:
         """Convert values, float (n, m) in the objectives' own units and senses."""

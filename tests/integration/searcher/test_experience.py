@@ -145,8 +145,9 @@ def test_the_configuration_that_ranks_alike_comes_first_whatever_the_facts_say(f
     assert not begun
     experience = Experience.of(record.options["experience"])
     assert experience.sources == (near.configuration_id, far.configuration_id)
-    assert near.configuration_id in experience.why
-    assert "12 sub-networks measured here with Kendall tau" in experience.why
+    why = experience.evidence[near.configuration_id]
+    assert why.startswith("ranks the 12 sub-networks measured here with Kendall tau")
+    assert experience.summary == f"configuration {near.configuration_id} {why}"
 
 
 def test_without_measurements_here_the_facts_decide(filled):
@@ -157,7 +158,7 @@ def test_without_measurements_here_the_facts_decide(filled):
     record, _ = open_record(filled.store, NETWORK, recipe(here))
     experience = Experience.of(record.options["experience"])
     assert experience.sources == (alike.configuration_id, other.configuration_id)
-    assert "shares 6 of 7 facts" in experience.why
+    assert experience.evidence[alike.configuration_id] == "shares 6 of 7 facts"
 
 
 def test_a_source_lets_a_search_predict_before_its_first_measurement(filled):
@@ -195,11 +196,59 @@ def test_fronts_of_the_same_question_start_a_search(filled):
     record, _ = open_record(filled.store, NETWORK, wanted)
     experience = Experience.of(record.options["experience"])
     assert experience.fronts == (newest,)
-    assert experience.summary.startswith(f"configuration {other.configuration_id} shares")
-    assert experience.summary.endswith(f"; the front of search {newest}")
+    where, shares = f"configuration {other.configuration_id}", "shares 6 of 7 facts"
+    found = f"the front of search {newest} of size 5, found on {where}, which {shares}"
+    assert experience.summary == f"{where} {shares}; {found}"
     search = make_search(filled.store, NETWORK, wanted, record)
     expected = NETWORK.space.sample(20, 2)[:5]
     assert (search.ask()[:5] == expected).all()
+
+
+def test_the_front_of_the_configuration_that_ranks_alike_comes_before_the_newest(filled):
+    here, near, far = (filled.configuration(**f) for f in ({}, {"threads": 8}, {"threads": 2}))
+    filled.measure(here, 12, seed=5, kernel_ms=0.0)
+    filled.measure(near, 60, kernel_ms=0.01)
+    filled.measure(far, 60, kernel_ms=-3.0)
+    alike = filled.search(near, NETWORK.space.sample(20, 1), on_front=3)
+    newest = filled.search(far, NETWORK.space.sample(20, 2), on_front=9)
+    record, _ = open_record(filled.store, NETWORK, recipe(here))
+    experience = Experience.of(record.options["experience"])
+    assert experience.fronts == (alike, newest)
+    found = f"of size 3, found on configuration {near.configuration_id}, which ranks the 12"
+    assert f"the front of search {alike} {found}" in experience.summary
+
+
+def test_the_own_configuration_is_the_best_evidence_for_a_front(filled):
+    here, other = filled.configuration(), filled.configuration(threads=2)
+    filled.measure(other, 40, kernel_ms=0.1)
+    largest = filled.search(here, NETWORK.space.sample(30, 1), on_front=6)
+    filled.search(here, NETWORK.space.sample(5, 2), on_front=2)  # a short trial, newer
+    filled.search(here, NETWORK.space.sample(30, 3), on_front=0)  # nothing of it succeeded
+    elsewhere = filled.search(other, NETWORK.space.sample(30, 4), on_front=8)
+    wanted = recipe(here, tactic="warm_start")
+    record, _ = open_record(filled.store, NETWORK, wanted)
+    experience = Experience.of(record.options["experience"])
+    assert experience.fronts == (largest, elsewhere)
+    assert experience.summary.endswith(
+        f"the front of search {largest} of size 6, found on this very configuration"
+    )
+    asked = make_search(filled.store, NETWORK, wanted, record).ask()
+    assert (asked[:6] == NETWORK.space.sample(30, 1)[:6]).all()
+    assert (asked[6:14] == NETWORK.space.sample(30, 4)[:8]).all()
+
+
+def test_searches_with_empty_fronts_are_no_start(filled):
+    here = filled.configuration()
+    filled.search(here, NETWORK.space.sample(20, 1), on_front=0)
+    record, _ = open_record(filled.store, NETWORK, recipe(here))
+    assert Experience.of(record.options["experience"]) == Experience()
+
+
+def test_without_a_configuration_a_front_of_the_same_objectives_starts_a_search(filled):
+    found = filled.search(None, NETWORK.space.sample(20, 1), on_front=4)
+    record, _ = open_record(filled.store, NETWORK, recipe(None))
+    summary = Experience.of(record.options["experience"]).summary
+    assert summary == f"the front of search {found} of size 4, found for these objectives"
 
 
 def test_a_user_chooses_the_front_or_none(filled):

@@ -161,6 +161,16 @@ def test_recorded_evaluations_are_not_asked(
     assert len(search.ask()) == 7
 
 
+def test_the_most_similar_front_is_taken_whole_before_the_next_is_thinned(
+    space: SearchSpace, objectives: list[Objective]
+) -> None:
+    near, far = space.sample(10, 1), space.sample(60, 2)
+    knowledge = Knowledge(fronts=[near, near[:3], far])
+    first = Search(space, objectives, "warm_start", population=20, knowledge=knowledge).ask()
+    assert (first[:10] == near).all()
+    assert (first[[10, 19]] == far[[0, 59]]).all()
+
+
 def test_warm_start_begins_with_the_front(
     space: SearchSpace, objectives: list[Objective], evaluate: Evaluate
 ) -> None:
