@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from latbase.cli.arguments import IntegerList
 from latbase.cli.opening import open_store
-from latbase.cli.output import json_out, note, show_rows
+from latbase.cli.output import json_out, note, progress, show_rows
 from latbase.errors import InvalidInputError
 from latbase.settings import Settings
 
@@ -131,6 +132,27 @@ def hypervolume(settings: Settings, search_ids: tuple[str, ...], path: Path, as_
 )
 @click.option("--metric", default="latency_ms", show_default=True)
 @click.option("--kind", default="ridge", show_default=True, help="ridge, gp, … or auto.")
+@click.option(
+    "--training",
+    "sizes",
+    type=IntegerList(),
+    help="Training sizes; up to 1000, or what is there, unless said.",
+)
+@click.option(
+    "--test",
+    "test_rows",
+    type=click.IntRange(2),
+    default=500,
+    show_default=True,
+    help="Sub-networks that judge every fit; at most a third of those there are.",
+)
+@click.option(
+    "--trials",
+    type=click.IntRange(1),
+    default=10,
+    show_default=True,
+    help="How often training sub-networks are drawn.",
+)
 @_figure_file
 @_normalised
 @_json
@@ -142,11 +164,17 @@ def predictor(
     search_id: str | None,
     metric: str,
     kind: str,
+    sizes: tuple[int, ...] | None,
+    test_rows: int,
+    trials: int,
     path: Path,
     normalised: bool,
     as_json: bool,
 ) -> None:
-    """Draw a predictor's error by training size, and its predictions beside measured values."""
+    """Draw a predictor's error and τ by training size, and its predictions beside measured values.
+
+    Every trial draws its training sub-networks; the same others judge all trials and sizes.
+    """
     from latbase import supernets
     from latbase.db import queries
     from latbase.searcher.analytics import learning as drawing
@@ -164,9 +192,11 @@ def predictor(
             source = "measured"
     else:
         raise click.UsageError("choose one of --config and --search.")
-    found = drawing.learning(data, kind)
+    planned = drawing.plan(data, sizes=sizes, test_rows=test_rows, trials=trials)
+    with progress("fitted", planned.steps) as advance:
+        found = drawing.learning(data, kind, planned, on_step=advance)
     _save(drawing.draw(found, title, source=source, normalised=normalised), path)
-    _say([asdict(lesson) for lesson in found.lessons()], as_json)
+    _say([asdict(lesson) for lesson in found.lessons()], as_json, str(planned))
 
 
 @plot.command(epilog="Example: latbase plot ranking SUPERNET -o ranking.png")

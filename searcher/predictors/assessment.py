@@ -1,5 +1,7 @@
 """How well a kind of predictor does on rows it has not seen."""
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 
 from latbase.errors import PredictorError
@@ -37,3 +39,41 @@ def held_out_score(
         fitted = fit_predictor(features[~rows], y[~rows], kind)
         predicted[rows] = fitted.predict(features[rows])[0]
     return score(predicted, y)
+
+
+def scores_by_size(
+    features: Features,
+    y: Values,
+    kind: str,
+    sizes: Sequence[int],
+    *,
+    test_rows: int,
+    trials: int,
+    seed: int = 0,
+    on_fit: Callable[[int], None] = lambda _done: None,
+) -> Values:
+    """Score fits of growing size on the same rows, which none of them sees (§5.4 of the paper).
+
+    Args:
+        features: float (n, f).
+        y: float (n,), the metric in its own unit.
+        kind: as for :func:`fit_predictor`.
+        sizes: k numbers of training rows, none above ``n - test_rows``.
+        test_rows: rows that judge every fit, drawn once.
+        trials: times that training rows are drawn; a larger size of a trial adds to a smaller.
+        seed: of all draws.
+        on_fit: told how many fits are done.
+
+    Returns:
+        Kendall's tau and MAPE in percent, float (trials, k, 2).
+    """
+    order = np.random.default_rng(seed).permutation(len(y))
+    test, pool = order[:test_rows], order[test_rows:]
+    found = np.empty((trials, len(sizes), 2))
+    for trial in range(trials):
+        drawn = np.random.default_rng([seed, trial]).permutation(pool)
+        for column, size in enumerate(sizes):
+            fitted = fit_predictor(features[drawn[:size]], y[drawn[:size]], kind)
+            found[trial, column] = fitted.score(features[test], y[test])
+            on_fit(trial * len(sizes) + column + 1)
+    return found

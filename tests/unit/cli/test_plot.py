@@ -54,6 +54,18 @@ def test_accuracy_that_a_search_evaluated_has_a_learning_curve_too(studied, tmp_
     assert "choose one of" in run(studied, *asked).output
 
 
+def test_a_learning_curve_says_how_it_was_made_and_may_be_made_shorter(studied, tmp_path):
+    place = ["--config", configuration(studied), "-o", str(tmp_path / "figure.svg")]
+    asked = ["plot", "predictor", SUPERNET, *place, "--training", "20,50", "--trials", "3"]
+    done = run(studied, *asked, "--test", "40")
+    assert "3 trials, tested on the same 40 of 240 sub-networks" in done.stdout
+    assert "7/7" in done.stderr
+    rows = json.loads(run(studied, *asked, "--json").stdout)
+    shape = [(row["training_size"], row["test_size"], row["trials"]) for row in rows]
+    assert shape == [(20, 80, 3), (50, 80, 3)]
+    assert "too large" in str(run(studied, *asked[:-4], "--training", "230").exception)
+
+
 def test_costs_come_as_json(studied, tmp_path):
     target = tmp_path / "fronts.png"
     done = run(studied, "plot", "fronts", "10", "80", "-o", str(target), "--json")
@@ -67,7 +79,15 @@ NUMBERS = {
     "parameters": {"parameter", "shares"},
     "popdb": {"parameter", "shares"},
     "clusters": {"cluster", "subnets"},
-    "predictor": {"training_size", "mape_percent", "mape_deviation", "tau"},
+    "predictor": {
+        "training_size",
+        "test_size",
+        "trials",
+        "mape_percent",
+        "mape_deviation",
+        "tau",
+        "tau_deviation",
+    },
 }
 
 

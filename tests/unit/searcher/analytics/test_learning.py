@@ -13,9 +13,11 @@ from latbase.searcher.analytics.learning import (
     draw_rankings,
     evaluated,
     learning,
+    plan,
     rankings,
 )
 from latbase.searcher.catalogue import TrainingData, training_data
+from latbase.searcher.predictors import assessment
 from tests.studied import SUPERNET
 
 
@@ -29,23 +31,81 @@ def data(studied):
 
 def test_error_falls_with_training_rows(data):
     found = learning(data[0])
-    assert found.sizes == (10, 20, 50, 100, 180)
+    assert found.plan.sizes == (10, 20, 50, 100, 160)
     assert found.mape_percent[:, -1].mean() < found.mape_percent[:, 0].mean() / 2
     assert found.score.tau > 0.95
     assert len(found.predicted) == len(found.measured) == 240
 
 
-def test_too_few_rows_are_refused_with_what_to_do(data):
-    few = TrainingData(
-        network=data[0].network,
-        supernet_id=data[0].supernet_id,
-        configuration_id=data[0].configuration_id,
+def measured(n: int) -> TrainingData:
+    """Return ``n`` sub-networks with their work and some noise as latency."""
+    network = supernets.load(SUPERNET)
+    genotypes = network.space.sample(n, 0)
+    noise = np.random.default_rng(0).normal(1.0, 0.02, n)
+    return TrainingData(
+        network=network,
+        supernet_id="s",
+        configuration_id="c",
         metric="latency_ms",
-        genotypes=data[0].genotypes[:12],
-        values=data[0].values[:12],
+        genotypes=genotypes,
+        values=network.costs(genotypes)[:, 0] / 1e7 * noise,
     )
+
+
+def test_a_curve_is_the_papers_where_there_are_rows_enough():
+    planned = plan(measured(1500))
+    assert (planned.test_rows, planned.trials) == (500, 10)
+    assert (planned.sizes[0], planned.sizes[-1]) == (100, 1000)
+    assert str(planned) == "10 trials, tested on the same 500 of 1500 sub-networks"
+
+
+def test_fewer_rows_are_tested_on_fewer_and_say_so(data):
+    planned = plan(data[0], trials=2)
+    assert str(planned) == "2 trials, tested on the same 80 of 240 sub-networks"
+    found = learning(data[0], planned=planned)
+    assert found.tau.shape == (2, 5)
+    assert {(each.test_size, each.trials) for each in found.lessons()} == {(80, 2)}
+    assert draw(found, "one thread").axes[1].get_title() == str(planned)
+
+
+def test_sizes_that_cannot_be_trained_are_refused(data):
+    assert plan(data[0], sizes=(160, 20), test_rows=80).sizes == (20, 160)
+    with pytest.raises(PredictorError, match=r"200 is too large: .* the 80 that test leave 160"):
+        plan(data[0], sizes=(20, 200))
+
+
+def test_the_same_rows_test_every_fit_and_no_fit_sees_them(monkeypatch):
+    trained: list[set[float]] = []
+    tested: list[set[float]] = []
+
+    class Watched:
+        def score(self, _features, y):
+            tested.append(set(y.tolist()))
+            return 0.5, 1.0
+
+    def fit(_features, y, _kind):
+        trained.append(set(y.tolist()))
+        return Watched()
+
+    monkeypatch.setattr(assessment, "fit_predictor", fit)
+    y = np.arange(50.0)
+    steps: list[int] = []
+    scores = assessment.scores_by_size(
+        y[:, None], y, "ridge", (10, 30), test_rows=20, trials=3, on_fit=steps.append
+    )
+    assert scores.tolist() == [[[0.5, 1.0]] * 2] * 3
+    assert steps == [1, 2, 3, 4, 5, 6]
+    assert all(each == tested[0] and len(each) == 20 for each in tested)
+    assert [len(each) for each in trained] == [10, 30] * 3
+    assert not any(tested[0] & each for each in trained)
+    assert trained[0] < trained[1]
+    assert trained[1] == trained[3]  # all that is left
+    assert trained[0] != trained[2]
+
+
+def test_too_few_rows_are_refused_with_what_to_do():
     with pytest.raises(PredictorError, match=r"12 sub-networks .* latbase profile"):
-        learning(few)
+        learning(measured(12))
 
 
 def test_the_table_has_a_row_per_configuration(data):
@@ -67,10 +127,11 @@ def test_a_search_gives_what_it_evaluated_and_names_what_it_has(studied):
 
 def test_the_picture_shows_errors_by_size_and_every_prediction_with_its_scores(data):
     found = learning(data[0])
-    errors, scattered = draw(found, "one thread").axes
-    line = errors.lines[0]
-    assert np.asarray(line.get_xdata()).tolist() == list(found.sizes)
-    assert line.get_ydata() == pytest.approx(found.mape_percent.mean(axis=0))
+    errors, ranks, scattered = draw(found, "one thread").axes
+    for axes, scores in ((errors, found.mape_percent), (ranks, found.tau)):
+        line = axes.lines[0]
+        assert np.asarray(line.get_xdata()).tolist() == list(found.plan.sizes)
+        assert line.get_ydata() == pytest.approx(scores.mean(axis=0))
     points = np.asarray(scattered.collections[0].get_offsets())
     assert points == pytest.approx(np.column_stack([found.measured, found.predicted]))
     tau = stats.kendalltau(found.measured, found.predicted).statistic
@@ -79,12 +140,12 @@ def test_the_picture_shows_errors_by_size_and_every_prediction_with_its_scores(d
 
 
 def test_values_that_nobody_measured_are_not_called_measured(data):
-    _, scattered = draw(learning(data[0]), "a search", source="validated").axes
+    *_, scattered = draw(learning(data[0]), "a search", source="validated").axes
     assert scattered.get_xlabel() == "validated latency_ms"
 
 
 def test_normalised_predictions_show_no_milliseconds(data):
-    _, scattered = draw(learning(data[0]), "one thread", normalised=True).axes
+    *_, scattered = draw(learning(data[0]), "one thread", normalised=True).axes
     measured = np.asarray(scattered.collections[0].get_offsets())[:, 0]
     assert (measured.min(), measured.max()) == (0.0, 1.0)
     assert scattered.get_xlabel() == "measured latency_normalised"
