@@ -14,13 +14,7 @@ Mask = npt.NDArray[np.bool_]
 Ranks = npt.NDArray[np.intp]
 
 PLANE = 2
-"""Number of objectives for which sweeps replace pairwise comparison."""
-
-
-def dominates(first: Points, second: Points) -> Mask:
-    """Return whether rows of ``first`` dominate rows of ``second``; shapes broadcast."""
-    no_worse, better = (first <= second).all(axis=-1), (first < second).any(axis=-1)
-    return np.asarray(no_worse & better)
+"""Number of objectives up to which sweeps of our own do; moocore takes more."""
 
 
 def complete(points: Points) -> Mask:
@@ -43,7 +37,7 @@ def ranks(points: Points, depth: int | None = None) -> Ranks:
     found = np.full(len(points), len(points) if depth is None else depth, dtype=np.intp)
     rows = np.flatnonzero(complete(points))
     if rows.size:
-        sort = _ranks_in_plane if points.shape[1] <= PLANE else _ranks_by_peeling
+        sort = _ranks_in_plane if points.shape[1] <= PLANE else _ranks_in_space
         sorted_ranks = sort(points[rows], depth)
         found[rows] = sorted_ranks
         if depth is None:
@@ -161,16 +155,8 @@ def _ranks_in_plane(points: Points, depth: int | None) -> Ranks:
     return spread if depth is None else np.minimum(spread, depth)
 
 
-def _ranks_by_peeling(points: Points, depth: int | None) -> Ranks:
-    below = dominates(points[:, None, :], points[None, :, :])
-    dominators = below.sum(axis=0)
-    found = np.full(len(points), len(points) if depth is None else depth, dtype=np.intp)
-    left = np.ones(len(points), dtype=np.bool_)
-    rank = 0
-    while left.any() and (depth is None or rank < depth):
-        front = left & (dominators == 0)
-        found[front] = rank
-        left &= ~front
-        dominators = dominators - below[front].sum(axis=0)
-        rank += 1
-    return found
+def _ranks_in_space(points: Points, depth: int | None) -> Ranks:
+    import moocore  # noqa: PLC0415 - only three and more objectives need it
+
+    found = np.asarray(moocore.pareto_rank(points), dtype=np.intp)
+    return found if depth is None else np.minimum(found, depth)

@@ -1,5 +1,7 @@
 """Pareto functions against their definitions, written out slowly."""
 
+import tracemalloc
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -48,6 +50,16 @@ def slow_hypervolume(points: Floats, reference: Floats) -> float:
 @given(clouds())
 def test_ranks_are_those_of_the_definition(points: Floats) -> None:
     assert pareto.ranks(points).tolist() == slow_ranks(points)
+
+
+@pytest.mark.parametrize("columns", [2, 3, 4])
+def test_thousands_of_points_are_ranked_without_comparing_every_pair(columns: int) -> None:
+    points = np.random.default_rng(0).random((5000, columns))
+    tracemalloc.start()
+    pareto.ranks(points)
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak_bytes < 5_000_000 < len(points) ** 2
 
 
 @given(clouds())
