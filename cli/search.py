@@ -1,13 +1,17 @@
 """Commands that search: search, searches."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from latbase.cli.arguments import Measuring, measuring_options
+from latbase.cli.arguments import Measuring, measuring_options, popdb_options
 from latbase.cli.opening import open_store
 from latbase.cli.output import Output, note, output_options, show
 from latbase.settings import Settings
+
+if TYPE_CHECKING:
+    from latbase.searcher.popdb import Reduction
 
 
 @click.command(
@@ -38,7 +42,12 @@ from latbase.settings import Settings
     show_default=True,
     help="Earlier search to start from: its id, auto (by evidence), none.",
 )
-@click.option("--popdb", metavar="SEARCH", help="Only values its good sub-networks kept.")
+@click.option(
+    "--popdb",
+    metavar="SEARCH",
+    help="Only values its good sub-networks kept; latbase popdb SEARCH shows which.",
+)
+@popdb_options("popdb-")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @click.option(
     "--executor",
@@ -76,6 +85,7 @@ def search(
     predictor: str | None,
     warm_start: str,
     popdb: str | None,
+    reduction: "Reduction",
     seed: int,
     executor: str | None,
     images: Path | None,
@@ -99,12 +109,15 @@ def search(
     from latbase.db import queries
     from latbase.searcher import parse_objectives
     from latbase.searcher.fanning import Fan, executor_maker
+    from latbase.searcher.popdb import Reduction
     from latbase.searcher.recipes import Recipe
 
     if images and executor:
         raise click.UsageError("--images validates in this process; leave out --executor.")
     if not images and (weights or image_limit):
         raise click.UsageError("--weights and --image-limit go with --images.")
+    if popdb is None and reduction != Reduction():
+        raise click.UsageError("--popdb-threshold and its like go with --popdb SEARCH.")
     columns = parse_objectives(objectives, constraints)
     spread = Fan(executor_maker(executor), supernet) if executor else nullcontext()
     with open_store(settings) as store, spread as fan:
@@ -124,6 +137,7 @@ def search(
             predictor=predictor,
             warm_start=warm_start,
             popdb=popdb,
+            reduction=reduction,
         )
         shown = ImageOptions(folder=images, limit=image_limit, weights=weights) if images else None
         record = run_search(here, recipe, configuration, new=new, fan=fan, images=shown)

@@ -114,7 +114,10 @@ def run_search(
         note(f"It learns from what the store knows: {learned}.")
     if recipe.popdb:
         before, after = network.space.size, search.problem.space.size
-        note(f"PopDB keeps {after:.3g} of {before:.3g} sub-networks.")
+        note(
+            f"PopDB keeps {after:.3g} of {before:.3g} sub-networks, by what search "
+            f"{record.options['kept_from']} evaluated."
+        )
     recorder = runner.Recorder(store, record, lambda g: subnets_of(network, g))
     with progress("evaluated", recipe.evaluations) as advance:
         runner.run(

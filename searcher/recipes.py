@@ -20,7 +20,7 @@ from latbase.searcher.evaluation import ANALYTIC, METRICS
 from latbase.searcher.experience import Experience
 from latbase.searcher.knowledge import Genotypes, Knowledge, Known, Values
 from latbase.searcher.objectives import Objective
-from latbase.searcher.popdb import constrain
+from latbase.searcher.popdb import Reduction
 from latbase.searcher.search import Search
 from latbase.searcher.validation import known_values
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 AUTO, NONE = "auto", "none"
 
-GATHERED = ("experience", "kept")
+GATHERED = ("experience", "kept", "kept_from")
 """Options that are chosen when a search begins and stay, whatever the store learns later."""
 
 
@@ -48,6 +48,7 @@ class Recipe:
         warm_start: the search whose front it starts from; ``auto`` chooses by evidence, ``none``
             takes nothing from other configurations.
         popdb: the search whose history reduces the space; None keeps all of it.
+        reduction: how it does.
     """
 
     objectives: tuple[Objective, ...]
@@ -60,6 +61,7 @@ class Recipe:
     appraised: Mapping[str, str] = field(default_factory=dict)
     warm_start: str = AUTO
     popdb: str | None = None
+    reduction: Reduction = field(default_factory=Reduction)
 
     @property
     def metric(self) -> str | None:
@@ -75,7 +77,7 @@ class Recipe:
             "predictor": self.predictor,
             "appraised": dict(self.appraised),
             "warm_start": self.warm_start,
-            "popdb": self.popdb,
+            "popdb": self.popdb and {"search": self.popdb, **self.reduction.facts()},
         }
 
 
@@ -113,7 +115,9 @@ def open_record(
                 return known, True
     gathered: dict[str, object] = {"experience": _gathered(store, network, recipe).facts()}
     if recipe.popdb is not None:
-        gathered["kept"] = constrain(network.space, history(store, network, recipe.popdb)).kept
+        evaluated = history(store, network, recipe.popdb)
+        gathered["kept"] = recipe.reduction.of(network.space, evaluated).kept
+        gathered["kept_from"] = queries.search(store, recipe.popdb).search_id
     options = {**draft.options, **gathered}
     return dataclasses.replace(draft, options=options, created_at=datetime.now(UTC)), False
 

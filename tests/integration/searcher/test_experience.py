@@ -27,6 +27,7 @@ from latbase.db.records import Search as SearchRecord
 from latbase.errors import SearchError, UnknownNameError
 from latbase.searcher import Objective
 from latbase.searcher.experience import Experience
+from latbase.searcher.popdb import Reduction
 from latbase.searcher.recipes import Recipe, make_search, objective_facts, open_record
 
 OBJECTIVES = (Objective("top1", maximize=True), Objective("latency_ms"))
@@ -125,7 +126,7 @@ def filled() -> Iterator[Filled]:
         yield Filled(store)
 
 
-def recipe(where: Configuration | None, **fields: str) -> Recipe:
+def recipe(where: Configuration | None, **fields: object) -> Recipe:
     base = Recipe(
         objectives=OBJECTIVES,
         configuration_id=where.configuration_id if where else None,
@@ -233,3 +234,25 @@ def test_popdb_keeps_a_search_in_the_part_that_another_one_liked(filled):
     search = make_search(filled.store, NETWORK, wanted, record)
     assert search.problem.space.size < NETWORK.space.size
     liked.validate(search.ask())
+    assert record.options["kept_from"] == history
+
+
+def test_a_reduction_is_kept_with_its_settings_and_continued_by_the_same_ones(filled):
+    here = filled.configuration()
+    history = filled.search(here, NETWORK.space.sample(200, 3), on_front=10)
+    strict = Reduction(min_cluster_size=20, min_samples=5, threshold={"*": 0.01, "ks": 0.4})
+    wanted = recipe(here, popdb=history[:6], reduction=strict)
+    record, _ = open_record(filled.store, NETWORK, wanted)
+    assert record.options["popdb"] == {"search": history[:6], **strict.facts()}
+    filled.store.write([record])
+    again, begun = open_record(filled.store, NETWORK, wanted)
+    assert begun
+    assert again == record
+    loose = replace(wanted, reduction=replace(strict, threshold={"*": 0.01}))
+    other, begun = open_record(filled.store, NETWORK, loose)
+    assert not begun
+    strictly, loosely = (
+        make_search(filled.store, NETWORK, asked, made).problem.space.size
+        for asked, made in ((wanted, record), (loose, other))
+    )
+    assert strictly < loosely
