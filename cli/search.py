@@ -28,6 +28,14 @@ if TYPE_CHECKING:
     help="What to optimise: top1, latency_ms, macs, params, 'params<=6M', max:NAME; repeat it.",
 )
 @click.option("--constraint", "constraints", multiple=True, help="Only a bound: 'macs<=300M'.")
+@click.option(
+    "--predict",
+    "predicted",
+    metavar="OBJECTIVE",
+    multiple=True,
+    help="Predict it from what the store has of it, instead of measuring or validating it; repeat "
+    "it.",
+)
 @click.option("--evaluations", type=click.IntRange(1), default=100, show_default=True)
 @click.option("--config", "prefix", metavar="ID", help="Configuration to search for.")
 @click.option("--threads", type=click.IntRange(1), default=1, show_default=True)
@@ -76,6 +84,7 @@ def search(
     supernet: str,
     objectives: tuple[str, ...],
     constraints: tuple[str, ...],
+    predicted: tuple[str, ...],
     evaluations: int,
     prefix: str | None,
     threads: int,
@@ -99,8 +108,9 @@ def search(
 
     Latency is measured for every sub-network that is evaluated: on this host, or by the daemons of
     the hosts that --config names a configuration of. Without --config the configuration is the one
-    --threads, --batch-size and the other options describe. Interrupt it at any time: the same
-    command continues where it stopped.
+    --threads, --batch-size and the other options describe. What --predict names is predicted from
+    the store instead, so a machine that is away can be searched for. Interrupt it at any time: the
+    same command continues where it stopped.
     """
     from contextlib import nullcontext
 
@@ -138,6 +148,7 @@ def search(
             warm_start=warm_start,
             popdb=popdb,
             reduction=reduction,
+            predicted=predicted,
         )
         shown = ImageOptions(folder=images, limit=image_limit, weights=weights) if images else None
         record = run_search(here, recipe, configuration, new=new, fan=fan, images=shown)
@@ -147,6 +158,11 @@ def search(
     ctx.invoke(front, search_id=record.search_id, as_json=as_json)
     if not as_json:
         note(f"Again, with pictures: latbase front {record.search_id[:8]} --png F --html F")
+    if predicted:
+        note(
+            f"Values of {', '.join(predicted)} are predicted. To have them measured or validated, "
+            f"search without --predict and with --warm-start {record.search_id[:8]}."
+        )
 
 
 @click.command(epilog="Example: latbase searches --json")

@@ -14,13 +14,14 @@ from latbase.db import queries
 from latbase.db.networks import supernet_of
 from latbase.db.records import Search as SearchRecord
 from latbase.db.records import SearchStatus
-from latbase.searcher import experience
+from latbase.searcher import experience, predicting
 from latbase.searcher.catalogue import training_data
 from latbase.searcher.evaluation import ANALYTIC, METRICS
 from latbase.searcher.experience import Experience
 from latbase.searcher.knowledge import Genotypes, Knowledge, Known, Values
 from latbase.searcher.objectives import Objective
 from latbase.searcher.popdb import Reduction
+from latbase.searcher.predictors.base import Predictor
 from latbase.searcher.search import Search
 from latbase.searcher.validation import known_values
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 AUTO, NONE = "auto", "none"
 
-GATHERED = ("experience", "kept", "kept_from")
+GATHERED = ("experience", "kept", "kept_from", "predictors")
 """Options that are chosen when a search begins and stay, whatever the store learns later."""
 
 
@@ -45,6 +46,8 @@ class Recipe:
         algorithm: evolutionary algorithm inside the tactic.
         predictor: kind of predictor inside the tactic; None lets the tactic choose.
         appraised: objectives whose values an appraiser gives, each with the id of its conditions.
+        predicted: objectives that are neither measured nor appraised in this search, but predicted
+            from what the store had of them when it began; all others always are.
         warm_start: the search whose front it starts from; ``auto`` chooses by evidence, ``none``
             takes nothing from other configurations.
         popdb: the search whose history reduces the space; None keeps all of it.
@@ -62,11 +65,13 @@ class Recipe:
     warm_start: str = AUTO
     popdb: str | None = None
     reduction: Reduction = field(default_factory=Reduction)
+    predicted: tuple[str, ...] = ()
 
     @property
     def metric(self) -> str | None:
         """The first measured objective: the one other configurations teach about."""
-        measured = [each.name for each in self.objectives if each.name not in self.appraised]
+        elsewhere = {*self.appraised, *self.predicted}
+        measured = [each.name for each in self.objectives if each.name not in elsewhere]
         return next((name for name in measured if name in METRICS), None)
 
     def options(self) -> dict[str, object]:
@@ -76,6 +81,7 @@ class Recipe:
             "algorithm": self.algorithm,
             "predictor": self.predictor,
             "appraised": dict(self.appraised),
+            "predicted": sorted({*self.predicted}),
             "warm_start": self.warm_start,
             "popdb": self.popdb and {"search": self.popdb, **self.reduction.facts()},
         }
@@ -90,9 +96,14 @@ def open_record(
     record is new, with what it takes from earlier searches, and not yet in the store.
 
     Raises:
-        UnknownNameError: there is no search to start from or to reduce the space by.
+        UnknownNameError: there is no search to start from or to reduce the space by, or no
+            objective to predict.
         SearchError: it is of another supernet, or too short to reduce a space.
+        InvalidInputError: an objective to predict costs nothing anyway.
+        PredictorError: the store has too few values of one to predict it.
     """
+    names = [objective.name for objective in recipe.objectives]
+    predicting.refuse_unpredictable(recipe.predicted, names, recipe.appraised)
     supernet = supernet_of(network)
     draft = SearchRecord(
         search_id=uuid.uuid4().hex[:16],
@@ -118,8 +129,12 @@ def open_record(
         evaluated = history(store, network, recipe.popdb)
         gathered["kept"] = recipe.reduction.of(network.space, evaluated).kept
         gathered["kept_from"] = queries.search(store, recipe.popdb).search_id
-    options = {**draft.options, **gathered}
-    return dataclasses.replace(draft, options=options, created_at=datetime.now(UTC)), False
+    record = dataclasses.replace(draft, created_at=datetime.now(UTC))
+    gathered["predictors"] = {
+        name: predicting.facts(_predictor(store, network, recipe, name, record))
+        for name in sorted(recipe.predicted)
+    }
+    return dataclasses.replace(record, options={**draft.options, **gathered}), False
 
 
 def history(store: "Store", network: "Supernet", search_id: str) -> Genotypes:
@@ -166,7 +181,8 @@ def make_search(
     known = {
         objective.name: values
         for objective in recipe.objectives
-        if len((values := _known(store, network, recipe, objective.name, record)).values)
+        if objective.name not in recipe.predicted
+        and len((values := _known(store, network, recipe, objective.name, record)).values)
     }
     exact: dict[str, Callable[[Genotypes], Values]] = {
         name: partial(_cost, network, column) for column, name in enumerate(ANALYTIC)
@@ -175,6 +191,10 @@ def make_search(
         exact["top1"] = network.predicted_top1
     for name in recipe.appraised:  # their values take time, or are truer than a predictor's
         exact.pop(name, None)
+    chosen = cast("Mapping[str, Mapping[str, str]]", record.options["predictors"])
+    for name, facts in chosen.items():
+        fitted = _predictor(store, network, recipe, name, record, kind=facts["kind"])
+        exact[name] = predicting.function(network, fitted)
     gathered, space = Experience.of(record.options["experience"]), network.space
     if kept := record.options.get("kept"):
         space = space.restrict(cast("Mapping[str, list[int | float | str]]", kept))
@@ -210,6 +230,20 @@ def _known(
         data = training_data(store, network, recipe.configuration_id, objective, record.created_at)
         return Known(genotypes=data.genotypes, values=data.values)
     return Known(genotypes=np.empty((0, network.space.p), np.int8), values=np.empty(0))
+
+
+def _predictor(
+    store: "Store",
+    network: "Supernet",
+    recipe: Recipe,
+    objective: str,
+    record: SearchRecord,
+    *,
+    kind: str = AUTO,
+) -> Predictor:
+    known = _known(store, network, recipe, objective, record)
+    place = None if objective in recipe.appraised else recipe.configuration_id
+    return predicting.fit(network, objective, known, place, kind)
 
 
 def _cost(network: "Supernet", column: int, genotypes: Genotypes) -> Values:

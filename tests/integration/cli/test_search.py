@@ -2,14 +2,22 @@
 
 import json
 import shutil
+import uuid
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
+from latbase import supernets
 from latbase.cli.main import main
-from tests.studied import SUPERNET
+from latbase.db import connect
+from latbase.db.records import Measurement
+from latbase.searcher import runner
+from tests.studied import SUPERNET, latencies
 
 FREE = ("--objective", "top1", "--objective", "macs")
 """Objectives that nobody has to measure."""
@@ -19,10 +27,10 @@ class Command:
     """Runs latbase in this process on a store of its own."""
 
     def __init__(self, store: Path) -> None:
-        self._store = store
+        self.store = store
 
     def run(self, *args: str) -> Result:
-        return CliRunner().invoke(main, ["--store", str(self._store), *args])
+        return CliRunner().invoke(main, ["--store", str(self.store), *args])
 
     def json(self, *args: str) -> Any:
         done = self.run(*args, "--json")
@@ -80,3 +88,113 @@ def test_a_threshold_that_names_nothing_or_has_nothing_to_reduce_by_is_refused(l
     assert "a percentage from 0 to 100" in refused.stderr
     refused = latbase.run("search", SUPERNET, *FREE, "--popdb-threshold", "3")
     assert "go with --popdb SEARCH" in refused.stderr
+
+
+@pytest.fixture
+def away(latbase: Command) -> str:
+    """Return the configuration of a machine that is not this one and that nobody reaches."""
+    return str(latbase.json("configs")[0]["configuration_id"])
+
+
+def predicting(place: str, *more: str) -> tuple[str, ...]:
+    return ("search", SUPERNET, "--predict", "latency_ms", "--config", place, *more)
+
+
+def test_what_is_predicted_is_not_measured_so_the_machine_may_be_away(latbase, away):
+    jobs = latbase.json("query", "SELECT count(*) AS n FROM job")
+    members = latbase.json(*predicting(away, "--evaluations", "30"))
+    assert {member["sources"]["latency_ms"] for member in members} == {"predicted"}
+    net = supernets.load(SUPERNET)
+    true = latencies(net.space.from_configs([member["config"] for member in members]), 1)
+    said = np.array([member["values"]["latency_ms"] for member in members])
+    assert np.abs(said / true - 1.0).mean() < 0.02
+    assert latbase.json("query", "SELECT count(*) AS n FROM job") == jobs
+    options = latbase.options()
+    assert options["predicted"] == ["latency_ms"]
+    assert options["predictors"]["latency_ms"]["n_train"] == 240
+    (search, *_) = latbase.json("searches")
+    assert search["configuration_id"] == away
+
+
+def test_a_search_on_predictions_resumes_as_it_began_whatever_was_measured_since(
+    latbase, away, tmp_path, monkeypatch
+):
+    command = predicting(away, "--evaluations", "40", "--tactic", "auto")
+    untouched = Command(Path(shutil.copy(latbase.store, tmp_path / "whole.duckdb")))
+    append = runner.Recorder.append
+
+    def killed(self, genotypes, values, evaluator):
+        append(self, genotypes, values, evaluator)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(runner.Recorder, "append", killed)
+        assert latbase.run(*command).exit_code
+    path = (
+        "SELECT subnet_id, values FROM evaluation JOIN search USING (search_id) WHERE "
+        "tactic = 'auto' ORDER BY position"
+    )
+    assert 0 < len(latbase.json("query", path)) < 40
+    with connect(latbase.store) as store:
+        rows = store.query("SELECT * FROM measurement LIMIT 100").to_pylist()
+        fields = Measurement.__dataclass_fields__
+        known = [Measurement(**{name: row[name] for name in fields}) for row in rows]
+        now = datetime.now(UTC)
+        store.write(
+            [
+                replace(one, measurement_id=str(uuid.uuid4()), value=900.0, measured_at=now)
+                for one in known
+            ]
+        )
+    assert "Continuing the unfinished search" in latbase.run(*command).stderr
+    assert untouched.run(*command).exit_code == 0
+    assert latbase.json("query", path) == untouched.json("query", path)
+
+
+def test_what_cannot_be_predicted_is_refused_with_what_to_do(latbase, away):
+    def refused(*args: str) -> str:
+        return str(latbase.run(*args).exception)
+
+    here = refused("search", SUPERNET, "--predict", "latency_ms")
+    assert "has latency_ms of 0 sub-networks" in here
+    assert "latbase profile on its host, or latbase enqueue --config" in here
+    assert "no objective of this search" in refused(*predicting(away, *FREE))
+    assert "saves nothing" in refused("search", SUPERNET, *FREE, "--predict", "top1")
+    assert len(latbase.json("searches")) == 4
+
+
+OWN = """
+from pathlib import Path
+
+from torch import nn
+
+
+class Layers:
+    parameters = {"width": (4, 8, 12, 16), "depth": (1, 2, 3, 4), "kernel": (1, 3)}
+    input_shape = (3, 8, 8)
+
+    def build(self, config):
+        return nn.Conv2d(3, config["width"], config["kernel"])
+
+    def evaluate(self, config):
+        with Path(__file__).with_name("calls").open("a") as calls:
+            calls.write("x")
+        return 60.0 + config["width"] + 2.0 * config["depth"] + 0.5 * config["kernel"]
+"""
+
+
+def test_what_would_be_validated_is_predicted_from_what_was(latbase, tmp_path):
+    file, calls = tmp_path / "own.py", tmp_path / "calls"
+    file.write_text(OWN)
+    command = ("search", f"{file}:Layers", *FREE, "--tactic", "random", "--evaluations")
+    early = latbase.run(*command, "5", "--predict", "top1")
+    assert "has top1 of 0 sub-networks under these conditions" in str(early.exception)
+    latbase.json(*command, "20")
+    assert len(calls.read_text()) == 20
+    members = latbase.json(*command, "24", "--predict", "top1")
+    assert len(calls.read_text()) == 20
+    assert {member["sources"]["top1"] for member in members} == {"predicted"}
+    for member in members:
+        config = member["config"]
+        true = 60.0 + config["width"] + 2.0 * config["depth"] + 0.5 * config["kernel"]
+        assert member["values"]["top1"] == pytest.approx(true, abs=0.5)
