@@ -44,6 +44,17 @@ if TYPE_CHECKING:
 @click.option("--algorithm", default="nsga2", show_default=True)
 @click.option("--predictor", help="Kind of predictor inside the tactic. [default: its own]")
 @click.option(
+    "--population",
+    type=click.IntRange(1),
+    help="Sub-networks evaluated at a time. [default: the tactic's own]",
+)
+@click.option(
+    "--training",
+    type=click.IntRange(3),
+    help="Evaluations that the tactic predictors_first learns from before it predicts. "
+    "[default: half of all]",
+)
+@click.option(
     "--warm-start",
     metavar="SEARCH",
     default="auto",
@@ -92,6 +103,8 @@ def search(
     tactic: str,
     algorithm: str,
     predictor: str | None,
+    population: int | None,
+    training: int | None,
     warm_start: str,
     popdb: str | None,
     reduction: "Reduction",
@@ -145,6 +158,8 @@ def search(
             evaluations=evaluations,
             algorithm=algorithm,
             predictor=predictor,
+            population=population,
+            training=training,
             warm_start=warm_start,
             popdb=popdb,
             reduction=reduction,

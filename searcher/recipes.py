@@ -14,6 +14,7 @@ from latbase.db import queries
 from latbase.db.networks import supernet_of
 from latbase.db.records import Search as SearchRecord
 from latbase.db.records import SearchStatus
+from latbase.errors import InvalidInputError
 from latbase.searcher import experience, predicting
 from latbase.searcher.catalogue import training_data
 from latbase.searcher.evaluation import ANALYTIC, METRICS
@@ -22,6 +23,7 @@ from latbase.searcher.knowledge import Genotypes, Knowledge, Known, Values
 from latbase.searcher.objectives import Objective
 from latbase.searcher.popdb import Reduction
 from latbase.searcher.predictors.base import Predictor
+from latbase.searcher.predictors.fitting import LEAST_ROWS
 from latbase.searcher.search import Search
 from latbase.searcher.validation import known_values
 
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 
 
 AUTO, NONE = "auto", "none"
+
+PREDICTORS_FIRST = "predictors_first"
 
 GATHERED = ("experience", "kept", "kept_from", "predictors")
 """Options that are chosen when a search begins and stay, whatever the store learns later."""
@@ -45,6 +49,8 @@ class Recipe:
         evaluations: when it is finished.
         algorithm: evolutionary algorithm inside the tactic.
         predictor: kind of predictor inside the tactic; None lets the tactic choose.
+        population: sub-networks per ask; None lets the tactic choose.
+        training: evaluations that predictors_first spends before it predicts; None: half of all.
         appraised: objectives whose values an appraiser gives, each with the id of its conditions.
         predicted: objectives that are neither measured nor appraised in this search, but predicted
             from what the store had of them when it began; all others always are.
@@ -66,6 +72,23 @@ class Recipe:
     popdb: str | None = None
     reduction: Reduction = field(default_factory=Reduction)
     predicted: tuple[str, ...] = ()
+    population: int | None = None
+    training: int | None = None
+
+    @property
+    def trained(self) -> int:
+        """Evaluations before the first prediction, chosen or half of all.
+
+        Raises:
+            InvalidInputError: predictors_first would have none left.
+        """
+        found = self.training or max(LEAST_ROWS, self.evaluations // 2)
+        if self.tactic == PREDICTORS_FIRST and found >= self.evaluations:
+            raise InvalidInputError(
+                f"Training takes {found} of {self.evaluations} evaluations and leaves none for "
+                "what the predictors find: choose more evaluations or less training."
+            )
+        return found
 
     @property
     def metric(self) -> str | None:
@@ -80,6 +103,8 @@ class Recipe:
             "evaluations": self.evaluations,
             "algorithm": self.algorithm,
             "predictor": self.predictor,
+            "population": self.population,
+            "training": self.trained if self.tactic == PREDICTORS_FIRST else self.training,
             "appraised": dict(self.appraised),
             "predicted": sorted({*self.predicted}),
             "warm_start": self.warm_start,
@@ -210,6 +235,8 @@ def make_search(
         recipe.seed,
         algorithm=recipe.algorithm,
         predictor=recipe.predictor,
+        population=recipe.population,
+        training=recipe.trained,
         knowledge=Knowledge(
             known=known,
             sources=sources,

@@ -198,3 +198,28 @@ def test_what_would_be_validated_is_predicted_from_what_was(latbase, tmp_path):
         config = member["config"]
         true = 60.0 + config["width"] + 2.0 * config["depth"] + 0.5 * config["kernel"]
         assert member["values"]["top1"] == pytest.approx(true, abs=0.5)
+
+
+SEARCHED = """
+    SELECT position, batch, on_front FROM evaluation JOIN search USING (search_id)
+    WHERE tactic = '{}' ORDER BY position
+"""
+
+
+def test_the_population_is_what_is_evaluated_at_a_time(latbase):
+    command = ("search", SUPERNET, *FREE, "--tactic", "full", "--evaluations", "20")
+    latbase.json(*command, "--population", "7")
+    rows = latbase.json("query", SEARCHED.format("full"))
+    assert [row["batch"] for row in rows].count(0) == 7
+    assert latbase.options()["population"] == 7
+
+
+def test_predictors_first_leaves_half_for_what_it_predicts_and_refuses_to_leave_none(latbase):
+    command = ("search", SUPERNET, *FREE, "--tactic", "predictors_first", "--evaluations", "30")
+    latbase.json(*command)
+    assert latbase.options()["training"] == 15
+    rows = latbase.json("query", SEARCHED.format("predictors_first"))
+    on_front = [row["on_front"] for row in rows]
+    assert sum(on_front[15:]) > 2 * sum(on_front[:15])
+    refused = latbase.run(*command, "--training", "30")
+    assert "Training takes 30 of 30 evaluations" in str(refused.exception)

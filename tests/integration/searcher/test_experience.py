@@ -24,7 +24,7 @@ from latbase.db.records import (
     Source,
 )
 from latbase.db.records import Search as SearchRecord
-from latbase.errors import SearchError, UnknownNameError
+from latbase.errors import InvalidInputError, SearchError, UnknownNameError
 from latbase.searcher import Objective
 from latbase.searcher.experience import Experience
 from latbase.searcher.popdb import Reduction
@@ -256,3 +256,14 @@ def test_a_reduction_is_kept_with_its_settings_and_continued_by_the_same_ones(fi
         for asked, made in ((wanted, record), (loose, other))
     )
     assert strictly < loosely
+
+
+def test_predictors_first_learns_from_half_its_evaluations_unless_told(filled):
+    half = recipe(None, tactic="predictors_first")
+    assert half.trained == half.options()["training"] == 25
+    assert replace(half, training=10).trained == 10
+    assert replace(half, evaluations=5).trained == 3
+    assert recipe(None, tactic="random").options()["training"] is None
+    for none_left in (replace(half, training=50), replace(half, evaluations=3)):
+        with pytest.raises(InvalidInputError, match="leaves none for what the predictors find"):
+            open_record(filled.store, NETWORK, none_left)
