@@ -59,7 +59,8 @@ if TYPE_CHECKING:
     metavar="SEARCH",
     default="auto",
     show_default=True,
-    help="Earlier search to start from: its id, auto (by evidence), none.",
+    help="Earlier search to start from: its id, none, or auto: the tactics auto and warm_start "
+    "choose by evidence, all others start cold.",
 )
 @click.option(
     "--popdb",

@@ -14,7 +14,7 @@ from latbase.db import queries
 from latbase.db.networks import supernet_of
 from latbase.db.records import Search as SearchRecord
 from latbase.db.records import SearchStatus
-from latbase.errors import InvalidInputError
+from latbase.errors import InvalidInputError, SearchError
 from latbase.searcher import experience, predicting
 from latbase.searcher.catalogue import training_data
 from latbase.searcher.evaluation import ANALYTIC, METRICS
@@ -36,6 +36,12 @@ AUTO, NONE = "auto", "none"
 
 PREDICTORS_FIRST = "predictors_first"
 
+LOOKING_BACK = ("auto", "warm_start")
+"""Tactics that start from what other searches found; the others are cold unless told."""
+
+ALWAYS_COLD = ("random", "weaknas", "lanas", "seminas")
+"""Tactics that have no use for a front."""
+
 GATHERED = ("experience", "kept", "kept_from", "predictors")
 """Options that are chosen when a search begins and stay, whatever the store learns later."""
 
@@ -54,8 +60,8 @@ class Recipe:
         appraised: objectives whose values an appraiser gives, each with the id of its conditions.
         predicted: objectives that are neither measured nor appraised in this search, but predicted
             from what the store had of them when it began; all others always are.
-        warm_start: the search whose front it starts from; ``auto`` chooses by evidence, ``none``
-            takes nothing from other configurations.
+        warm_start: the search whose front it starts from, whatever the tactic; ``auto`` lets the
+            tactics that look back choose by evidence, ``none`` takes nothing from elsewhere.
         popdb: the search whose history reduces the space; None keeps all of it.
         reduction: how it does.
     """
@@ -123,8 +129,9 @@ def open_record(
     Raises:
         UnknownNameError: there is no search to start from or to reduce the space by, or no
             objective to predict.
-        SearchError: it is of another supernet, or too short to reduce a space.
-        InvalidInputError: an objective to predict costs nothing anyway.
+        SearchError: it is of another supernet, has no front or is too short to reduce a space.
+        InvalidInputError: an objective to predict costs nothing anyway, the tactic has no use for
+            the front that was chosen, or no evaluations would be left after training.
         PredictorError: the store has too few values of one to predict it.
     """
     names = [objective.name for objective in recipe.objectives]
@@ -180,19 +187,50 @@ def history(store: "Store", network: "Supernet", search_id: str) -> Genotypes:
 
 
 def _gathered(store: "Store", network: "Supernet", recipe: Recipe) -> Experience:
+    """Return what the tactic itself looks for, and the front that the user chose.
+
+    Raises:
+        InvalidInputError: the tactic has no use for a front.
+    """
     if recipe.warm_start == NONE:
         return Experience()
-    found = experience.gather(
-        store,
-        network,
-        configuration_id=recipe.configuration_id,
-        objectives=[each.name for each in recipe.objectives if each.optimize],
-        metric=recipe.metric,
-    )
+    found = Experience()
+    if recipe.tactic in LOOKING_BACK:
+        found = experience.gather(
+            store,
+            network,
+            configuration_id=recipe.configuration_id,
+            objectives=[each.name for each in recipe.objectives if each.optimize],
+            metric=recipe.metric,
+        )
     if recipe.warm_start == AUTO:
         return found
-    chosen = experience.of_supernet(queries.search(store, recipe.warm_start), network)
-    return dataclasses.replace(found, fronts=(chosen.search_id,))
+    if recipe.tactic in ALWAYS_COLD:
+        raise InvalidInputError(
+            f"The tactic {recipe.tactic} starts from no front: leave out --warm-start, or take "
+            "auto, warm_start, full, concurrent or predictors_first."
+        )
+    return dataclasses.replace(found, fronts=(_with_front(store, network, recipe.warm_start),))
+
+
+def _with_front(store: "Store", network: "Supernet", prefix: str) -> str:
+    """Return the id of a search to start from.
+
+    Raises:
+        SearchError: it is of another supernet, or has no front.
+    """
+    chosen = experience.of_supernet(queries.search(store, prefix), network)
+    if len(experience.front(store, chosen.search_id)):
+        return chosen.search_id
+    why = (
+        "has no sub-network that succeeded within its constraints"
+        if chosen.status is SearchStatus.FINISHED
+        else "is unfinished: continue it first, with the command that began it"
+    )
+    raise SearchError(
+        f"There is no front of search {chosen.search_id} to start from, as it {why}; "
+        "or choose another with --warm-start."
+    )
 
 
 def make_search(
@@ -241,6 +279,7 @@ def make_search(
             known=known,
             sources=sources,
             fronts=[experience.front(store, search_id) for search_id in gathered.fronts],
+            chosen=recipe.warm_start != AUTO,
             exact=exact,
         ),
     )

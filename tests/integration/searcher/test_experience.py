@@ -25,10 +25,16 @@ from latbase.db.records import (
 )
 from latbase.db.records import Search as SearchRecord
 from latbase.errors import InvalidInputError, SearchError, UnknownNameError
-from latbase.searcher import Objective
+from latbase.searcher import Objective, tactic_names
 from latbase.searcher.experience import Experience
 from latbase.searcher.popdb import Reduction
-from latbase.searcher.recipes import Recipe, make_search, objective_facts, open_record
+from latbase.searcher.recipes import (
+    ALWAYS_COLD,
+    Recipe,
+    make_search,
+    objective_facts,
+    open_record,
+)
 
 OBJECTIVES = (Objective("top1", maximize=True), Objective("latency_ms"))
 NETWORK = supernets.load("ofa_mbv3_d234_e346_k357_w1.0")
@@ -82,8 +88,14 @@ class Filled:
             ]
         )
 
-    def search(self, where: Configuration | None, genotypes: Genotypes, on_front: int) -> str:
-        """Store a finished search of which the first ``on_front`` sub-networks are the front."""
+    def search(
+        self,
+        where: Configuration | None,
+        genotypes: Genotypes,
+        on_front: int,
+        status: SearchStatus = SearchStatus.FINISHED,
+    ) -> str:
+        """Store a search of which the first ``on_front`` sub-networks are the front."""
         search_id, subnets = uuid.uuid4().hex[:16], subnets_of(NETWORK, genotypes)
         record = SearchRecord(
             search_id=search_id,
@@ -93,7 +105,7 @@ class Filled:
             objectives=tuple(objective_facts(each) for each in OBJECTIVES),
             options={},
             seed=0,
-            status=SearchStatus.FINISHED,
+            status=status,
             created_at=datetime.now(UTC),
         )
         evaluations = [
@@ -215,6 +227,48 @@ def test_a_user_chooses_the_front_or_none(filled):
     assert Experience.of(record.options["experience"]) == Experience()
     with pytest.raises(UnknownNameError, match="No search id starts with"):
         open_record(filled.store, NETWORK, recipe(here, warm_start="feed"))
+
+
+COLD = [name for name in tactic_names() if name not in {"auto", "warm_start"}]
+
+
+@pytest.mark.parametrize("tactic", COLD)
+def test_a_tactic_is_what_it_is_called_unless_a_start_is_chosen(filled, tactic):
+    here, other = filled.configuration(), filled.configuration(threads=2)
+    filled.measure(other, 40, kernel_ms=0.1)
+    found = filled.search(here, NETWORK.space.sample(20, 1), on_front=4)
+    cold = recipe(here, tactic=tactic)
+    record, _ = open_record(filled.store, NETWORK, cold)
+    assert Experience.of(record.options["experience"]) == Experience()
+    chosen = replace(cold, warm_start=found)
+    if tactic in ALWAYS_COLD:
+        with pytest.raises(InvalidInputError, match=f"{tactic} starts from no front"):
+            open_record(filled.store, NETWORK, chosen)
+    else:
+        record, _ = open_record(filled.store, NETWORK, chosen)
+        assert Experience.of(record.options["experience"]) == Experience(fronts=(found,))
+
+
+@pytest.mark.parametrize("tactic", ["auto", "full", "concurrent"])
+def test_a_search_begins_with_the_front_that_was_chosen(filled, tactic):
+    here = filled.configuration()
+    found = filled.search(here, NETWORK.space.sample(20, 1), on_front=4)
+    front = {row.tobytes() for row in NETWORK.space.sample(20, 1)[:4]}
+    for warm_start, begins in ((found, True), ("auto", False)):
+        wanted = recipe(here, tactic=tactic, warm_start=warm_start)
+        record, _ = open_record(filled.store, NETWORK, wanted)
+        asked = make_search(filled.store, NETWORK, wanted, record).ask()
+        assert (front <= {row.tobytes() for row in asked}) is begins
+
+
+def test_a_chosen_search_without_a_front_is_refused_with_what_to_do(filled):
+    here, some = filled.configuration(), NETWORK.space.sample(20, 1)
+    running = filled.search(here, some, on_front=0, status=SearchStatus.RUNNING)
+    with pytest.raises(SearchError, match="is unfinished: continue it first"):
+        open_record(filled.store, NETWORK, recipe(here, warm_start=running))
+    failed = filled.search(here, some, on_front=0)
+    with pytest.raises(SearchError, match="no sub-network that succeeded within its constraints"):
+        open_record(filled.store, NETWORK, recipe(here, warm_start=failed))
 
 
 def test_a_search_of_another_supernet_teaches_nothing(filled):
