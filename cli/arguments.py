@@ -1,6 +1,7 @@
 """Arguments several commands share."""
 
 import functools
+import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -42,6 +43,93 @@ class Device(click.ParamType[str]):
         if not re.fullmatch(r"cpu|cuda(:\d+)?", str(value)):
             self.fail(f"{value!r} is no device; expected cpu, cuda or cuda:N.", param, ctx)
         return str(value)
+
+
+class Threshold(click.ParamType[tuple[str, float]]):
+    """A percentage of all parameters, or of those named: ``2``, ``ks=5``, ``ks[0]=10``."""
+
+    name = "[NAME=]PERCENT"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, float]:
+        """Return the name, empty for all, and the share, 0 to 1."""
+        if isinstance(value, tuple):
+            return value
+        name, _, percent = str(value).rpartition("=")
+        try:
+            share = float(percent) / 100.0
+        except ValueError:
+            share = math.nan
+        if not 0 <= share <= 1:
+            self.fail(
+                f"{value!r} is no threshold: write a percentage from 0 to 100, of all parameters "
+                "(2) or of some (ks=5, ks[0]=10).",
+                param,
+                ctx,
+            )
+        return name, share
+
+
+def popdb_options(prefix: str = "") -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Return what adds PopDB's options behind ``prefix``, handed over as ``reduction``."""
+
+    def add(command: Callable[..., None]) -> Callable[..., None]:
+        @clustering_options(prefix)
+        @click.option(
+            f"--{prefix}threshold",
+            "thresholds",
+            type=Threshold(),
+            multiple=True,
+            help="Least share of a value that stays, in percent: 2, or of some parameters: ks=5, "
+            "ks[0]=10; repeat it.  [default: 1]",
+        )
+        @functools.wraps(command)
+        def with_reduction(
+            *args: object,
+            min_cluster_size: int,
+            min_samples: int,
+            thresholds: tuple[tuple[str, float], ...],
+            **kwargs: object,
+        ) -> None:
+            from latbase.searcher.popdb import EVERY, THRESHOLD, Reduction
+
+            given = {name or EVERY: share for name, share in thresholds}
+            reduction = Reduction(
+                min_cluster_size=min_cluster_size,
+                min_samples=min_samples,
+                threshold={EVERY: THRESHOLD, **given},
+            )
+            command(*args, reduction=reduction, **kwargs)
+
+        return with_reduction
+
+    return add
+
+
+def clustering_options(prefix: str = "") -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Return what adds the options of PopDB's clusters behind ``prefix``."""
+
+    def add(command: Callable[..., None]) -> Callable[..., None]:
+        size = click.option(
+            f"--{prefix}min-cluster-size",
+            "min_cluster_size",
+            type=click.IntRange(2),
+            default=50,
+            show_default=True,
+            help="Sub-networks of the smallest cluster.",
+        )
+        samples = click.option(
+            f"--{prefix}min-samples",
+            "min_samples",
+            type=click.IntRange(1),
+            default=10,
+            show_default=True,
+            help="Neighbours that make a sub-network part of a cluster.",
+        )
+        return size(samples(command))
+
+    return add
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

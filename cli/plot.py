@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from latbase.cli.arguments import IntegerList
+from latbase.cli.arguments import IntegerList, clustering_options
 from latbase.cli.opening import open_store
 from latbase.cli.output import json_out, note, progress, show_rows
 from latbase.errors import InvalidInputError
@@ -259,16 +259,10 @@ def parameters(settings: Settings, search_id: str, path: Path, as_json: bool) ->
     _say(_by_parameter(shares), as_json)
 
 
-def _clustering(command: Callable[..., None]) -> Callable[..., None]:
-    size = click.option("--min-cluster-size", type=click.IntRange(2), default=50, show_default=True)
-    samples = click.option("--min-samples", type=click.IntRange(1), default=10, show_default=True)
-    return size(samples(command))
-
-
 @plot.command(epilog="Example: latbase plot popdb latest -o popdb.png")
 @click.argument("search_id", metavar="SEARCH")
 @_figure_file
-@_clustering
+@clustering_options()
 @_json
 @click.pass_obj
 def popdb(
@@ -292,7 +286,7 @@ def popdb(
 @plot.command(epilog="Example: latbase plot clusters latest -o clusters.png")
 @click.argument("search_id", metavar="SEARCH")
 @_figure_file
-@_clustering
+@clustering_options()
 @_json
 @click.pass_obj
 def clusters(

@@ -1,61 +1,47 @@
 """The popdb command: which values the good sub-networks of a search kept."""
 
+from typing import TYPE_CHECKING
+
 import click
 
+from latbase.cli.arguments import popdb_options
 from latbase.cli.opening import open_store
 from latbase.cli.output import Output, note, output_options, show
 from latbase.settings import Settings
 
+if TYPE_CHECKING:
+    from latbase.searcher.popdb import Reduction
+
 
 @click.command(epilog="Example: latbase popdb latest, then: latbase search SUPERNET --popdb latest")
 @click.argument("search_id", metavar="ID")
-@click.option("--min-cluster-size", type=click.IntRange(2), default=50, show_default=True)
-@click.option("--min-samples", type=click.IntRange(1), default=10, show_default=True)
-@click.option(
-    "--threshold",
-    type=click.FloatRange(0, 100),
-    default=1.0,
-    show_default=True,
-    help="Least share in percent of a value that stays.",
-)
+@popdb_options()
 @output_options
 @click.pass_obj
-def popdb(
-    settings: Settings,
-    search_id: str,
-    min_cluster_size: int,
-    min_samples: int,
-    threshold: float,
-    output: Output,
-) -> None:
+def popdb(settings: Settings, search_id: str, reduction: "Reduction", output: Output) -> None:
     """Show how often each value occurs in the dense regions of search ID, and what would stay.
 
-    The history is clustered by HDBSCAN; values rarer than the threshold would leave the space.
+    The history is clustered by HDBSCAN; values rarer than their threshold would leave the space,
+    except the most frequent one of each parameter. latbase search --popdb ID takes the same options
+    behind --popdb-.
     """
     import pyarrow as pa
 
     from latbase import supernets
     from latbase.db import queries
-    from latbase.searcher import constrain
     from latbase.searcher.recipes import history
 
     with open_store(settings, read_only=True) as store:
         search = queries.search(store, search_id)
         network = supernets.load(queries.supernet_name(store, search.supernet_id))
         genotypes = history(store, network, search.search_id)
-    found = constrain(
-        network.space,
-        genotypes,
-        min_cluster_size=min_cluster_size,
-        min_samples=min_samples,
-        threshold=threshold / 100.0,
-    )
+    found = reduction.of(network.space, genotypes)
     rows = [
         {
             "parameter": parameter.name,
             "value": str(value),
             "share_percent": 100.0 * float(share),
-            "kept": value in found.kept.get(parameter.name, ()),
+            "kept": value in found.kept[parameter.name],
         }
         for parameter, shares in zip(network.space.parameters, found.frequencies, strict=True)
         for value, share in zip(parameter.values, shares, strict=False)

@@ -1,13 +1,17 @@
 """Commands that search: search, searches."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from latbase.cli.arguments import Measuring, measuring_options
+from latbase.cli.arguments import Measuring, measuring_options, popdb_options
 from latbase.cli.opening import open_store
 from latbase.cli.output import Output, note, output_options, show
 from latbase.settings import Settings
+
+if TYPE_CHECKING:
+    from latbase.searcher.popdb import Reduction
 
 
 @click.command(
@@ -24,6 +28,14 @@ from latbase.settings import Settings
     help="What to optimise: top1, latency_ms, macs, params, 'params<=6M', max:NAME; repeat it.",
 )
 @click.option("--constraint", "constraints", multiple=True, help="Only a bound: 'macs<=300M'.")
+@click.option(
+    "--predict",
+    "predicted",
+    metavar="OBJECTIVE",
+    multiple=True,
+    help="Predict it from what the store has of it, instead of measuring or validating it; repeat "
+    "it.",
+)
 @click.option("--evaluations", type=click.IntRange(1), default=100, show_default=True)
 @click.option("--config", "prefix", metavar="ID", help="Configuration to search for.")
 @click.option("--threads", type=click.IntRange(1), default=1, show_default=True)
@@ -32,13 +44,30 @@ from latbase.settings import Settings
 @click.option("--algorithm", default="nsga2", show_default=True)
 @click.option("--predictor", help="Kind of predictor inside the tactic. [default: its own]")
 @click.option(
+    "--population",
+    type=click.IntRange(1),
+    help="Sub-networks evaluated at a time. [default: the tactic's own]",
+)
+@click.option(
+    "--training",
+    type=click.IntRange(3),
+    help="Evaluations that the tactic predictors_first learns from before it predicts. "
+    "[default: half of all]",
+)
+@click.option(
     "--warm-start",
     metavar="SEARCH",
     default="auto",
     show_default=True,
-    help="Earlier search to start from: its id, auto (by evidence), none.",
+    help="Earlier search to start from: its id, none, or auto: the tactics auto and warm_start "
+    "choose by evidence, all others start cold.",
 )
-@click.option("--popdb", metavar="SEARCH", help="Only values its good sub-networks kept.")
+@click.option(
+    "--popdb",
+    metavar="SEARCH",
+    help="Only values its good sub-networks kept; latbase popdb SEARCH shows which.",
+)
+@popdb_options("popdb-")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @click.option(
     "--executor",
@@ -67,6 +96,7 @@ def search(
     supernet: str,
     objectives: tuple[str, ...],
     constraints: tuple[str, ...],
+    predicted: tuple[str, ...],
     evaluations: int,
     prefix: str | None,
     threads: int,
@@ -74,8 +104,11 @@ def search(
     tactic: str,
     algorithm: str,
     predictor: str | None,
+    population: int | None,
+    training: int | None,
     warm_start: str,
     popdb: str | None,
+    reduction: "Reduction",
     seed: int,
     executor: str | None,
     images: Path | None,
@@ -89,8 +122,9 @@ def search(
 
     Latency is measured for every sub-network that is evaluated: on this host, or by the daemons of
     the hosts that --config names a configuration of. Without --config the configuration is the one
-    --threads, --batch-size and the other options describe. Interrupt it at any time: the same
-    command continues where it stopped.
+    --threads, --batch-size and the other options describe. What --predict names is predicted from
+    the store instead, so a machine that is away can be searched for. Interrupt it at any time: the
+    same command continues where it stopped.
     """
     from contextlib import nullcontext
 
@@ -99,12 +133,15 @@ def search(
     from latbase.db import queries
     from latbase.searcher import parse_objectives
     from latbase.searcher.fanning import Fan, executor_maker
+    from latbase.searcher.popdb import Reduction
     from latbase.searcher.recipes import Recipe
 
     if images and executor:
         raise click.UsageError("--images validates in this process; leave out --executor.")
     if not images and (weights or image_limit):
         raise click.UsageError("--weights and --image-limit go with --images.")
+    if popdb is None and reduction != Reduction():
+        raise click.UsageError("--popdb-threshold and its like go with --popdb SEARCH.")
     columns = parse_objectives(objectives, constraints)
     spread = Fan(executor_maker(executor), supernet) if executor else nullcontext()
     with open_store(settings) as store, spread as fan:
@@ -122,8 +159,12 @@ def search(
             evaluations=evaluations,
             algorithm=algorithm,
             predictor=predictor,
+            population=population,
+            training=training,
             warm_start=warm_start,
             popdb=popdb,
+            reduction=reduction,
+            predicted=predicted,
         )
         shown = ImageOptions(folder=images, limit=image_limit, weights=weights) if images else None
         record = run_search(here, recipe, configuration, new=new, fan=fan, images=shown)
@@ -133,6 +174,11 @@ def search(
     ctx.invoke(front, search_id=record.search_id, as_json=as_json)
     if not as_json:
         note(f"Again, with pictures: latbase front {record.search_id[:8]} --png F --html F")
+    if predicted:
+        note(
+            f"Values of {', '.join(predicted)} are predicted. To have them measured or validated, "
+            f"search without --predict and with --warm-start {record.search_id[:8]}."
+        )
 
 
 @click.command(epilog="Example: latbase searches --json")

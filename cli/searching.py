@@ -2,24 +2,35 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import click
 
 from latbase.cli.here import Here
 from latbase.cli.output import note, progress
 from latbase.db.networks import subnets_of, supernet_of
-from latbase.searcher import recipes, runner
-from latbase.searcher.evaluation import METRICS, Evaluator, Measured, ValueSource, value_source
+from latbase.searcher import predicting, recipes, runner
+from latbase.searcher.evaluation import (
+    METRICS,
+    Evaluator,
+    Measured,
+    Predicted,
+    ValueSource,
+    value_source,
+)
 from latbase.searcher.experience import Experience
 from latbase.searcher.knowledge import Genotypes
 from latbase.searcher.remote import Remote
 from latbase.searcher.validation import appraised
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from latbase.db.records import Configuration
     from latbase.db.records import Search as SearchRecord
     from latbase.searcher.fanning import Fan
+    from latbase.searcher.search import Search
+    from latbase.supernets import Supernet
     from latbase.supernets.accuracy.image_folder import ImageFolder
 
 
@@ -99,29 +110,42 @@ def run_search(
         configuration_id=recipe.configuration_id if names & {*METRICS} - {*given} else None,
     )
     # Unknown objectives are refused before anything is written.
-    evaluator = Evaluator(
-        [value_source(each, network, measured, given) for each in recipe.objectives]
-    )
+    sources = {
+        each.name: value_source(each, network, measured, given) for each in recipe.objectives
+    }
     if recipe.configuration_id and here.offers(configuration):
         store.write([here.fingerprint.hardware, configuration])  # the search names them
     record, begun = recipes.open_record(store, network, recipe, new=new)
     search = recipes.make_search(store, network, recipe, record)
+    exact = search.problem.knowledge.exact
+    sources |= {name: Predicted(predict=exact[name]) for name in recipe.predicted}
     if not begun:
         store.write([supernet_of(network), record])
     else:
         note(f"Continuing the unfinished search {record.search_id[:8]}.")
-    if learned := Experience.of(record.options["experience"]).summary:
-        note(f"It learns from what the store knows: {learned}.")
-    if recipe.popdb:
-        before, after = network.space.size, search.problem.space.size
-        note(f"PopDB keeps {after:.3g} of {before:.3g} sub-networks.")
+    _explain(record, network, search)
     recorder = runner.Recorder(store, record, lambda g: subnets_of(network, g))
     with progress("evaluated", recipe.evaluations) as advance:
         runner.run(
             search,
-            evaluator,
+            Evaluator(list(sources.values())),
             recorder,
             evaluations=recipe.evaluations,
             on_progress=advance,
         )
     return record
+
+
+def _explain(record: "SearchRecord", network: "Supernet", search: "Search") -> None:
+    """Say what the search takes from others and from the store."""
+    if learned := Experience.of(record.options["experience"]).summary:
+        note(f"It learns from what the store knows: {learned}.")
+    predictors = cast("Mapping[str, Mapping[str, str | float]]", record.options["predictors"])
+    for name, facts in predictors.items():
+        note(f"{predicting.summary(name, facts)}.")
+    if "kept" in record.options:
+        before, after = network.space.size, search.problem.space.size
+        note(
+            f"PopDB keeps {after:.3g} of {before:.3g} sub-networks, by what search "
+            f"{record.options['kept_from']} evaluated."
+        )

@@ -54,15 +54,19 @@ class Analytic:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PredictedTop1:
-    """ImageNet top-1 (%) by the predictor that comes with the supernet."""
+class Predicted:
+    """What a predictor says: that of top-1 that comes with a supernet, or one made of the store.
 
-    supernet: "Supernet"
+    Attributes:
+        predict: gives float (n,) for int8 (n, p).
+    """
+
+    predict: Callable[[Genotypes], Values]
     source: Source = Source.PREDICTED
 
     def values(self, genotypes: Genotypes) -> Values:
-        """Return predicted top-1, float (n,)."""
-        return self.supernet.predicted_top1(genotypes)
+        """Return predictions, float (n,)."""
+        return self.predict(genotypes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +140,7 @@ def value_source(
         return Analytic(supernet=supernet, objective=objective.name)
     if objective.name == "top1":
         supernet.predicted_top1(supernet.space.smallest())  # raises where there is no predictor
-        return PredictedTop1(supernet=supernet)
+        return Predicted(predict=supernet.predicted_top1)
     if objective.name in METRICS:
         return measured(objective.name)
     known = ", ".join(dict.fromkeys((*given, *ANALYTIC, "top1", "naswot", *METRICS)))

@@ -44,6 +44,8 @@ class Knowledge:
         known: by objective name, values that need no new evaluation to be believed.
         sources: by objective name, predictors of other configurations to transfer from.
         fronts: fronts of earlier searches, int8 (k, p) each, the most similar first.
+        chosen: whether somebody wants those fronts as the start; otherwise ``auto`` begins with
+            them only where it can predict every objective, and so tell what they are worth.
         exact: by objective name, functions of genotypes that give float (n,) exactly and at no
             cost (MACs, parameters); inner searches call them instead of a predictor.
     """
@@ -51,4 +53,5 @@ class Knowledge:
     known: Mapping[str, Known] = field(default_factory=dict)
     sources: Mapping[str, Sequence[Source]] = field(default_factory=dict)
     fronts: Sequence[Genotypes] = ()
+    chosen: bool = True
     exact: Mapping[str, Callable[[Genotypes], Values]] = field(default_factory=dict)

@@ -1,13 +1,14 @@
 """PopDB: learn from a search's history which values are worth keeping (§4.6 of the paper)."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from latbase.errors import SearchError
-from latbase.searcher.knowledge import Genotypes
+from latbase.errors import InvalidInputError, SearchError
+from latbase.searcher.knowledge import Genotypes, Values
 
 if TYPE_CHECKING:
     from latbase.supernets import SearchSpace
@@ -15,6 +16,11 @@ if TYPE_CHECKING:
 MIN_CLUSTER_SIZE = 50
 MIN_SAMPLES = 10
 THRESHOLD = 0.01
+
+EVERY = "*"
+"""Names every parameter in a mapping of thresholds."""
+
+Value = int | float | str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +37,7 @@ class PopDB:
     """
 
     space: "SearchSpace"
-    kept: dict[str, list[int | float | str]]
+    kept: dict[str, list[Value]]
     frequencies: npt.NDArray[np.float64]
     labels: npt.NDArray[np.intp]
     size_before: int
@@ -53,7 +59,7 @@ def constrain(
     *,
     min_cluster_size: int = MIN_CLUSTER_SIZE,
     min_samples: int = MIN_SAMPLES,
-    threshold: float = THRESHOLD,
+    threshold: float | Mapping[str, float] = THRESHOLD,
 ) -> PopDB:
     """Reduce ``space`` to the values frequent in the dense regions of a search's history.
 
@@ -62,11 +68,16 @@ def constrain(
         genotypes: int8 (n, p), everything it evaluated.
         min_cluster_size: smallest cluster of HDBSCAN.
         min_samples: neighbours that make a point dense.
-        threshold: least relative frequency of a value that stays, 0 to 1.
+        threshold: least relative frequency of a value that stays, 0 to 1: one for all, or by
+            parameter (``ks[0]``), by kind (``ks``, the part before the bracket) or for all others
+            (``*``), of which the most specific counts; what none names stays at 1 %. Where no
+            value is frequent enough the most frequent stays.
 
     Raises:
         SearchError: there are fewer sub-networks than a cluster needs, or they form no cluster.
+        InvalidInputError: a threshold names no parameter, or is no share.
     """
+    least = _thresholds(space, threshold)
     if len(genotypes) < min_cluster_size:
         raise SearchError(
             f"PopDB needs a history of at least {min_cluster_size} sub-networks, "
@@ -81,12 +92,9 @@ def constrain(
         )
     shares = frequencies(space, clustered)
     kept = {
-        parameter.name: [
-            value for value, share in zip(parameter.values, row, strict=False) if share >= threshold
-        ]
-        for parameter, row in zip(space.parameters, shares, strict=True)
+        parameter.name: _frequent(parameter.values, row, share)
+        for parameter, row, share in zip(space.parameters, shares, least, strict=True)
     }
-    kept = {name: values for name, values in kept.items() if values}
     return PopDB(
         space=space.restrict(kept),
         kept=kept,
@@ -94,6 +102,68 @@ def constrain(
         labels=labels,
         size_before=space.size,
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reduction:
+    """The settings of :func:`constrain`, as a search keeps them."""
+
+    min_cluster_size: int = MIN_CLUSTER_SIZE
+    min_samples: int = MIN_SAMPLES
+    threshold: Mapping[str, float] = field(default_factory=lambda: {EVERY: THRESHOLD})
+
+    def of(self, space: "SearchSpace", genotypes: Genotypes) -> PopDB:
+        """Reduce ``space`` by a history, int8 (n, p), or raise what :func:`constrain` does."""
+        return constrain(
+            space,
+            genotypes,
+            min_cluster_size=self.min_cluster_size,
+            min_samples=self.min_samples,
+            threshold=self.threshold,
+        )
+
+    def facts(self) -> dict[str, object]:
+        """Return it as a JSON object."""
+        return asdict(self)
+
+
+def _thresholds(space: "SearchSpace", threshold: float | Mapping[str, float]) -> Values:
+    """Return the least share of a value of each parameter, float (p,).
+
+    Raises:
+        InvalidInputError: as :func:`constrain` says.
+    """
+    given = threshold if isinstance(threshold, Mapping) else {EVERY: threshold}
+    names = [parameter.name for parameter in space.parameters]
+    kinds = [name.partition("[")[0] for name in names]
+    for name, share in given.items():
+        if name not in {EVERY, *names, *kinds}:
+            raise InvalidInputError(
+                f"There is no parameter {name!r} to give a threshold; the space has "
+                f"{', '.join(dict.fromkeys(kinds))}, and single ones such as {names[0]}."
+            )
+        if not 0 <= share <= 1:
+            raise InvalidInputError(
+                f"The threshold of {name!r} is {share}; expected a share from 0 to 1."
+            )
+    shares = {EVERY: THRESHOLD, **given}
+    return np.array(
+        [
+            shares.get(name, shares.get(kind, shares[EVERY]))
+            for name, kind in zip(names, kinds, strict=True)
+        ]
+    )
+
+
+def _frequent(values: Sequence[Value], shares: Values, least: float) -> list[Value]:
+    """Return the values with at least that share, or the most frequent: a parameter needs one.
+
+    All stay where the parameter was never active: nothing speaks against any.
+    """
+    if not shares.any():
+        return list(values)
+    frequent = [value for value, share in zip(values, shares, strict=False) if share >= least]
+    return frequent or [values[int(shares.argmax())]]
 
 
 def _clusters(

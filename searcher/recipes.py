@@ -14,13 +14,16 @@ from latbase.db import queries
 from latbase.db.networks import supernet_of
 from latbase.db.records import Search as SearchRecord
 from latbase.db.records import SearchStatus
-from latbase.searcher import experience
+from latbase.errors import InvalidInputError, SearchError
+from latbase.searcher import experience, predicting
 from latbase.searcher.catalogue import training_data
 from latbase.searcher.evaluation import ANALYTIC, METRICS
 from latbase.searcher.experience import Experience
 from latbase.searcher.knowledge import Genotypes, Knowledge, Known, Values
 from latbase.searcher.objectives import Objective
-from latbase.searcher.popdb import constrain
+from latbase.searcher.popdb import Reduction
+from latbase.searcher.predictors.base import Predictor
+from latbase.searcher.predictors.fitting import LEAST_ROWS
 from latbase.searcher.search import Search
 from latbase.searcher.validation import known_values
 
@@ -31,7 +34,15 @@ if TYPE_CHECKING:
 
 AUTO, NONE = "auto", "none"
 
-GATHERED = ("experience", "kept")
+PREDICTORS_FIRST = "predictors_first"
+
+LOOKING_BACK = ("auto", "warm_start")
+"""Tactics that start from what other searches found; the others are cold unless told."""
+
+ALWAYS_COLD = ("random", "weaknas", "lanas", "seminas")
+"""Tactics that have no use for a front."""
+
+GATHERED = ("experience", "kept", "kept_from", "predictors")
 """Options that are chosen when a search begins and stay, whatever the store learns later."""
 
 
@@ -44,10 +55,15 @@ class Recipe:
         evaluations: when it is finished.
         algorithm: evolutionary algorithm inside the tactic.
         predictor: kind of predictor inside the tactic; None lets the tactic choose.
+        population: sub-networks per ask; None lets the tactic choose.
+        training: evaluations that predictors_first spends before it predicts; None: half of all.
         appraised: objectives whose values an appraiser gives, each with the id of its conditions.
-        warm_start: the search whose front it starts from; ``auto`` chooses by evidence, ``none``
-            takes nothing from other configurations.
+        predicted: objectives that are neither measured nor appraised in this search, but predicted
+            from what the store had of them when it began; all others always are.
+        warm_start: the search whose front it starts from, whatever the tactic; ``auto`` lets the
+            tactics that look back choose by evidence, ``none`` takes nothing from elsewhere.
         popdb: the search whose history reduces the space; None keeps all of it.
+        reduction: how it does.
     """
 
     objectives: tuple[Objective, ...]
@@ -60,11 +76,31 @@ class Recipe:
     appraised: Mapping[str, str] = field(default_factory=dict)
     warm_start: str = AUTO
     popdb: str | None = None
+    reduction: Reduction = field(default_factory=Reduction)
+    predicted: tuple[str, ...] = ()
+    population: int | None = None
+    training: int | None = None
+
+    @property
+    def trained(self) -> int:
+        """Evaluations before the first prediction, chosen or half of all.
+
+        Raises:
+            InvalidInputError: predictors_first would have none left.
+        """
+        found = self.training or max(LEAST_ROWS, self.evaluations // 2)
+        if self.tactic == PREDICTORS_FIRST and found >= self.evaluations:
+            raise InvalidInputError(
+                f"Training takes {found} of {self.evaluations} evaluations and leaves none for "
+                "what the predictors find: choose more evaluations or less training."
+            )
+        return found
 
     @property
     def metric(self) -> str | None:
         """The first measured objective: the one other configurations teach about."""
-        measured = [each.name for each in self.objectives if each.name not in self.appraised]
+        elsewhere = {*self.appraised, *self.predicted}
+        measured = [each.name for each in self.objectives if each.name not in elsewhere]
         return next((name for name in measured if name in METRICS), None)
 
     def options(self) -> dict[str, object]:
@@ -73,9 +109,12 @@ class Recipe:
             "evaluations": self.evaluations,
             "algorithm": self.algorithm,
             "predictor": self.predictor,
+            "population": self.population,
+            "training": self.trained if self.tactic == PREDICTORS_FIRST else self.training,
             "appraised": dict(self.appraised),
+            "predicted": sorted({*self.predicted}),
             "warm_start": self.warm_start,
-            "popdb": self.popdb,
+            "popdb": self.popdb and {"search": self.popdb, **self.reduction.facts()},
         }
 
 
@@ -88,9 +127,15 @@ def open_record(
     record is new, with what it takes from earlier searches, and not yet in the store.
 
     Raises:
-        UnknownNameError: there is no search to start from or to reduce the space by.
-        SearchError: it is of another supernet, or too short to reduce a space.
+        UnknownNameError: there is no search to start from or to reduce the space by, or no
+            objective to predict.
+        SearchError: it is of another supernet, has no front or is too short to reduce a space.
+        InvalidInputError: an objective to predict costs nothing anyway, the tactic has no use for
+            the front that was chosen, or no evaluations would be left after training.
+        PredictorError: the store has too few values of one to predict it.
     """
+    names = [objective.name for objective in recipe.objectives]
+    predicting.refuse_unpredictable(recipe.predicted, names, recipe.appraised)
     supernet = supernet_of(network)
     draft = SearchRecord(
         search_id=uuid.uuid4().hex[:16],
@@ -113,9 +158,15 @@ def open_record(
                 return known, True
     gathered: dict[str, object] = {"experience": _gathered(store, network, recipe).facts()}
     if recipe.popdb is not None:
-        gathered["kept"] = constrain(network.space, history(store, network, recipe.popdb)).kept
-    options = {**draft.options, **gathered}
-    return dataclasses.replace(draft, options=options, created_at=datetime.now(UTC)), False
+        evaluated = history(store, network, recipe.popdb)
+        gathered["kept"] = recipe.reduction.of(network.space, evaluated).kept
+        gathered["kept_from"] = queries.search(store, recipe.popdb).search_id
+    record = dataclasses.replace(draft, created_at=datetime.now(UTC))
+    gathered["predictors"] = {
+        name: predicting.facts(_predictor(store, network, recipe, name, record))
+        for name in sorted(recipe.predicted)
+    }
+    return dataclasses.replace(record, options={**draft.options, **gathered}), False
 
 
 def history(store: "Store", network: "Supernet", search_id: str) -> Genotypes:
@@ -136,19 +187,50 @@ def history(store: "Store", network: "Supernet", search_id: str) -> Genotypes:
 
 
 def _gathered(store: "Store", network: "Supernet", recipe: Recipe) -> Experience:
+    """Return what the tactic itself looks for, and the front that the user chose.
+
+    Raises:
+        InvalidInputError: the tactic has no use for a front.
+    """
     if recipe.warm_start == NONE:
         return Experience()
-    found = experience.gather(
-        store,
-        network,
-        configuration_id=recipe.configuration_id,
-        objectives=[each.name for each in recipe.objectives if each.optimize],
-        metric=recipe.metric,
-    )
+    found = Experience()
+    if recipe.tactic in LOOKING_BACK:
+        found = experience.gather(
+            store,
+            network,
+            configuration_id=recipe.configuration_id,
+            objectives=[each.name for each in recipe.objectives if each.optimize],
+            metric=recipe.metric,
+        )
     if recipe.warm_start == AUTO:
         return found
-    chosen = experience.of_supernet(queries.search(store, recipe.warm_start), network)
-    return dataclasses.replace(found, fronts=(chosen.search_id,))
+    if recipe.tactic in ALWAYS_COLD:
+        raise InvalidInputError(
+            f"The tactic {recipe.tactic} starts from no front: leave out --warm-start, or take "
+            "auto, warm_start, full, concurrent or predictors_first."
+        )
+    return dataclasses.replace(found, fronts=(_with_front(store, network, recipe.warm_start),))
+
+
+def _with_front(store: "Store", network: "Supernet", prefix: str) -> str:
+    """Return the id of a search to start from.
+
+    Raises:
+        SearchError: it is of another supernet, or has no front.
+    """
+    chosen = experience.of_supernet(queries.search(store, prefix), network)
+    if len(experience.front(store, chosen.search_id)):
+        return chosen.search_id
+    why = (
+        "has no sub-network that succeeded within its constraints"
+        if chosen.status is SearchStatus.FINISHED
+        else "is unfinished: continue it first, with the command that began it"
+    )
+    raise SearchError(
+        f"There is no front of search {chosen.search_id} to start from, as it {why}; "
+        "or choose another with --warm-start."
+    )
 
 
 def make_search(
@@ -162,7 +244,8 @@ def make_search(
     known = {
         objective.name: values
         for objective in recipe.objectives
-        if len((values := _known(store, network, recipe, objective.name, record)).values)
+        if objective.name not in recipe.predicted
+        and len((values := _known(store, network, recipe, objective.name, record)).values)
     }
     exact: dict[str, Callable[[Genotypes], Values]] = {
         name: partial(_cost, network, column) for column, name in enumerate(ANALYTIC)
@@ -171,6 +254,10 @@ def make_search(
         exact["top1"] = network.predicted_top1
     for name in recipe.appraised:  # their values take time, or are truer than a predictor's
         exact.pop(name, None)
+    chosen = cast("Mapping[str, Mapping[str, str]]", record.options["predictors"])
+    for name, facts in chosen.items():
+        fitted = _predictor(store, network, recipe, name, record, kind=facts["kind"])
+        exact[name] = predicting.function(network, fitted)
     gathered, space = Experience.of(record.options["experience"]), network.space
     if kept := record.options.get("kept"):
         space = space.restrict(cast("Mapping[str, list[int | float | str]]", kept))
@@ -186,10 +273,13 @@ def make_search(
         recipe.seed,
         algorithm=recipe.algorithm,
         predictor=recipe.predictor,
+        population=recipe.population,
+        training=recipe.trained,
         knowledge=Knowledge(
             known=known,
             sources=sources,
             fronts=[experience.front(store, search_id) for search_id in gathered.fronts],
+            chosen=recipe.warm_start != AUTO,
             exact=exact,
         ),
     )
@@ -206,6 +296,20 @@ def _known(
         data = training_data(store, network, recipe.configuration_id, objective, record.created_at)
         return Known(genotypes=data.genotypes, values=data.values)
     return Known(genotypes=np.empty((0, network.space.p), np.int8), values=np.empty(0))
+
+
+def _predictor(
+    store: "Store",
+    network: "Supernet",
+    recipe: Recipe,
+    objective: str,
+    record: SearchRecord,
+    *,
+    kind: str = AUTO,
+) -> Predictor:
+    known = _known(store, network, recipe, objective, record)
+    place = None if objective in recipe.appraised else recipe.configuration_id
+    return predicting.fit(network, objective, known, place, kind)
 
 
 def _cost(network: "Supernet", column: int, genotypes: Genotypes) -> Values:

@@ -122,9 +122,14 @@ class Scaling:
 
     @classmethod
     def of(cls, features: Features) -> "Scaling":
-        """Learn the scaling of float (n, f); columns that never vary are dropped."""
+        """Learn the scaling of float (n, f); columns that never vary are dropped.
+
+        One stays where none varies, as in a half of three rows: regressors need something.
+        """
         spread = features.std(axis=0)
         kept = spread > 1e-9 * (1.0 + np.abs(features).max(axis=0, initial=0.0))
+        if not kept.any():
+            kept[:1], spread = True, np.ones_like(spread)
         return cls(kept=kept, centre=features[:, kept].mean(axis=0), spread=spread[kept])
 
     def apply(self, features: Features) -> Features:

@@ -113,7 +113,9 @@ class Auto:
         ends = np.vstack([space.smallest(), space.largest()])
         informed = all(model.ready for model in self._models.values())
         size = INFORMED_START if informed else START
-        pool = [front for front in self._problem.knowledge.fronts if informed and len(front)]
+        knowledge = self._problem.knowledge
+        fronts = knowledge.fronts if informed or knowledge.chosen else ()
+        pool = [front for front in fronts if len(front)]
         middle = space.canonical(np.vstack(pool)) if pool else graded(space, size, self._draws)
         unique = History(space.p, 0).fresh(middle)
         probes = unique[choose_probes(space.features(unique), size - len(ends))]

@@ -47,7 +47,7 @@ def warm_start(problem: Problem, options: Options) -> Full:
     """
     if not any(len(front) for front in problem.knowledge.fronts):
         raise SearchError(
-            "Warm start needs the front of an earlier search: give one in Knowledge.fronts, "
-            "or choose another tactic."
+            "Warm start needs the front of an earlier search of the same objectives: choose one "
+            "with --warm-start (in Python: Knowledge.fronts), or another tactic."
         )
     return Full(problem, options)

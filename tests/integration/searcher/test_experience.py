@@ -24,10 +24,17 @@ from latbase.db.records import (
     Source,
 )
 from latbase.db.records import Search as SearchRecord
-from latbase.errors import SearchError, UnknownNameError
-from latbase.searcher import Objective
+from latbase.errors import InvalidInputError, SearchError, UnknownNameError
+from latbase.searcher import Objective, tactic_names
 from latbase.searcher.experience import Experience
-from latbase.searcher.recipes import Recipe, make_search, objective_facts, open_record
+from latbase.searcher.popdb import Reduction
+from latbase.searcher.recipes import (
+    ALWAYS_COLD,
+    Recipe,
+    make_search,
+    objective_facts,
+    open_record,
+)
 
 OBJECTIVES = (Objective("top1", maximize=True), Objective("latency_ms"))
 NETWORK = supernets.load("ofa_mbv3_d234_e346_k357_w1.0")
@@ -81,8 +88,14 @@ class Filled:
             ]
         )
 
-    def search(self, where: Configuration | None, genotypes: Genotypes, on_front: int) -> str:
-        """Store a finished search of which the first ``on_front`` sub-networks are the front."""
+    def search(
+        self,
+        where: Configuration | None,
+        genotypes: Genotypes,
+        on_front: int,
+        status: SearchStatus = SearchStatus.FINISHED,
+    ) -> str:
+        """Store a search of which the first ``on_front`` sub-networks are the front."""
         search_id, subnets = uuid.uuid4().hex[:16], subnets_of(NETWORK, genotypes)
         record = SearchRecord(
             search_id=search_id,
@@ -92,7 +105,7 @@ class Filled:
             objectives=tuple(objective_facts(each) for each in OBJECTIVES),
             options={},
             seed=0,
-            status=SearchStatus.FINISHED,
+            status=status,
             created_at=datetime.now(UTC),
         )
         evaluations = [
@@ -125,7 +138,7 @@ def filled() -> Iterator[Filled]:
         yield Filled(store)
 
 
-def recipe(where: Configuration | None, **fields: str) -> Recipe:
+def recipe(where: Configuration | None, **fields: object) -> Recipe:
     base = Recipe(
         objectives=OBJECTIVES,
         configuration_id=where.configuration_id if where else None,
@@ -265,6 +278,48 @@ def test_a_user_chooses_the_front_or_none(filled):
         open_record(filled.store, NETWORK, recipe(here, warm_start="feed"))
 
 
+COLD = [name for name in tactic_names() if name not in {"auto", "warm_start"}]
+
+
+@pytest.mark.parametrize("tactic", COLD)
+def test_a_tactic_is_what_it_is_called_unless_a_start_is_chosen(filled, tactic):
+    here, other = filled.configuration(), filled.configuration(threads=2)
+    filled.measure(other, 40, kernel_ms=0.1)
+    found = filled.search(here, NETWORK.space.sample(20, 1), on_front=4)
+    cold = recipe(here, tactic=tactic)
+    record, _ = open_record(filled.store, NETWORK, cold)
+    assert Experience.of(record.options["experience"]) == Experience()
+    chosen = replace(cold, warm_start=found)
+    if tactic in ALWAYS_COLD:
+        with pytest.raises(InvalidInputError, match=f"{tactic} starts from no front"):
+            open_record(filled.store, NETWORK, chosen)
+    else:
+        record, _ = open_record(filled.store, NETWORK, chosen)
+        assert Experience.of(record.options["experience"]) == Experience(fronts=(found,))
+
+
+@pytest.mark.parametrize("tactic", ["auto", "full", "concurrent"])
+def test_a_search_begins_with_the_front_that_was_chosen(filled, tactic):
+    here = filled.configuration()
+    found = filled.search(here, NETWORK.space.sample(20, 1), on_front=4)
+    front = {row.tobytes() for row in NETWORK.space.sample(20, 1)[:4]}
+    for warm_start, begins in ((found, True), ("auto", False)):
+        wanted = recipe(here, tactic=tactic, warm_start=warm_start)
+        record, _ = open_record(filled.store, NETWORK, wanted)
+        asked = make_search(filled.store, NETWORK, wanted, record).ask()
+        assert (front <= {row.tobytes() for row in asked}) is begins
+
+
+def test_a_chosen_search_without_a_front_is_refused_with_what_to_do(filled):
+    here, some = filled.configuration(), NETWORK.space.sample(20, 1)
+    running = filled.search(here, some, on_front=0, status=SearchStatus.RUNNING)
+    with pytest.raises(SearchError, match="is unfinished: continue it first"):
+        open_record(filled.store, NETWORK, recipe(here, warm_start=running))
+    failed = filled.search(here, some, on_front=0)
+    with pytest.raises(SearchError, match="no sub-network that succeeded within its constraints"):
+        open_record(filled.store, NETWORK, recipe(here, warm_start=failed))
+
+
 def test_a_search_of_another_supernet_teaches_nothing(filled):
     here = filled.configuration()
     chosen = filled.search(here, NETWORK.space.sample(20, 1), on_front=4)
@@ -282,3 +337,36 @@ def test_popdb_keeps_a_search_in_the_part_that_another_one_liked(filled):
     search = make_search(filled.store, NETWORK, wanted, record)
     assert search.problem.space.size < NETWORK.space.size
     liked.validate(search.ask())
+    assert record.options["kept_from"] == history
+
+
+def test_a_reduction_is_kept_with_its_settings_and_continued_by_the_same_ones(filled):
+    here = filled.configuration()
+    history = filled.search(here, NETWORK.space.sample(200, 3), on_front=10)
+    strict = Reduction(min_cluster_size=20, min_samples=5, threshold={"*": 0.01, "ks": 0.4})
+    wanted = recipe(here, popdb=history[:6], reduction=strict)
+    record, _ = open_record(filled.store, NETWORK, wanted)
+    assert record.options["popdb"] == {"search": history[:6], **strict.facts()}
+    filled.store.write([record])
+    again, begun = open_record(filled.store, NETWORK, wanted)
+    assert begun
+    assert again == record
+    loose = replace(wanted, reduction=replace(strict, threshold={"*": 0.01}))
+    other, begun = open_record(filled.store, NETWORK, loose)
+    assert not begun
+    strictly, loosely = (
+        make_search(filled.store, NETWORK, asked, made).problem.space.size
+        for asked, made in ((wanted, record), (loose, other))
+    )
+    assert strictly < loosely
+
+
+def test_predictors_first_learns_from_half_its_evaluations_unless_told(filled):
+    half = recipe(None, tactic="predictors_first")
+    assert half.trained == half.options()["training"] == 25
+    assert replace(half, training=10).trained == 10
+    assert replace(half, evaluations=5).trained == 3
+    assert recipe(None, tactic="random").options()["training"] is None
+    for none_left in (replace(half, training=50), replace(half, evaluations=3)):
+        with pytest.raises(InvalidInputError, match="leaves none for what the predictors find"):
+            open_record(filled.store, NETWORK, none_left)

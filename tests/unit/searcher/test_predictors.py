@@ -34,6 +34,13 @@ def test_every_kind_learns_an_additive_latency(kind: str, rows: tuple[Floats, Fl
     assert (spread >= 0).all()
 
 
+@pytest.mark.parametrize("kind", [*predictor_kinds(), "auto"])
+@pytest.mark.parametrize("n", [3, 4])
+def test_every_kind_takes_the_fewest_rows(kind: str, n: int, rows: tuple[Floats, Floats]) -> None:
+    mean, _ = fit_predictor(rows[0][:n], rows[1][:n], kind=kind).predict(rows[0])
+    assert np.isfinite(mean).all()
+
+
 def test_auto_names_its_choice_and_the_scores(rows: tuple[Floats, Floats]) -> None:
     predictor = fit_predictor(rows[0][:60], rows[1][:60])
     scores = dict(predictor.scores)
