@@ -27,20 +27,20 @@ class Coding:
     def __init__(self, space: "SearchSpace") -> None:
         self._space = space
         self.sizes = np.array([len(allowed) for allowed in space.allowed])
-        self._values = np.zeros((space.p, self.sizes.max()), dtype=np.int8)
-        everything = max(len(parameter.values) for parameter in space.parameters)
-        self._codes = np.zeros((space.p, everything), dtype=np.int8)
+        width = max(len(parameter.values) for parameter in space.parameters)
+        self._values = np.zeros((space.p, width), dtype=np.int8)
+        self._codes = np.zeros((space.p, width), dtype=np.int8)
         for row, allowed in enumerate(space.allowed):
             self._values[row, : len(allowed)] = allowed
-            distance = np.abs(np.arange(everything)[:, None] - np.array(allowed))
+            distance = np.abs(np.arange(width)[:, None] - np.array(allowed))
             # An inactive parameter's canonical value may be one the space does not allow.
             self._codes[row] = distance.argmin(axis=1)
-        self._rows = np.arange(space.p)
+        self._rows = np.arange(space.p) * width
 
     def encode(self, genotypes: Genotypes) -> Codes:
         """Return the codes of int8 (n, p), same shape."""
-        return self._codes[self._rows, genotypes]
+        return self._codes.ravel().take(genotypes + self._rows)
 
     def decode(self, codes: Codes) -> Genotypes:
         """Return canonical genotypes of codes, int8 (n, p)."""
-        return self._space.canonical(self._values[self._rows, codes])
+        return self._space.canonical(self._values.ravel().take(codes + self._rows))

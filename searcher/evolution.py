@@ -78,10 +78,9 @@ class FastNSGA2:
 
         Rows are compared by a random 64-bit hash: a clash loses one candidate in 10^15.
         """
-        parents = self._population.astype(np.uint64) @ self._hashing
-        marks = children.astype(np.uint64) @ self._hashing
-        first = np.sort(np.unique(marks, return_index=True)[1])
-        return first[~np.isin(marks[first], parents)]
+        rows = np.vstack([self._population, children]).astype(np.uint64)
+        first = np.unique(rows @ self._hashing, return_index=True)[1]
+        return np.sort(first[first >= len(self._population)]) - len(self._population)
 
 
 def survivors(outcome: Minimised, size: int) -> npt.NDArray[np.intp]:

@@ -88,8 +88,7 @@ def best_unseen(
     genotypes: Genotypes, outcome: Minimised, history: History, size: int
 ) -> npt.NDArray[np.intp]:
     """Return the positions of the ``size`` best distinct genotypes never evaluated, best first."""
-    unique = np.sort(np.unique(genotypes, axis=0, return_index=True)[1])
-    rows = unique[~history.contains(genotypes[unique])]
+    rows = history.unseen(genotypes)
     block = max(BLOCK, 2 * size)
     while len(rows) > block:
         parts = np.array_split(rows, -(-len(rows) // block))

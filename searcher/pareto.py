@@ -4,8 +4,7 @@ Every objective is minimised. Points are float (n, m). A row with a NaN is a fai
 dominates nothing, is on no front, ranks behind every complete row and adds no hypervolume.
 """
 
-from bisect import bisect_right
-
+import moocore
 import numpy as np
 import numpy.typing as npt
 
@@ -14,7 +13,7 @@ Mask = npt.NDArray[np.bool_]
 Ranks = npt.NDArray[np.intp]
 
 PLANE = 2
-"""Number of objectives up to which sweeps of our own do; moocore takes more."""
+"""Number of objectives whose hypervolume is a staircase of our own; moocore takes more."""
 
 
 def complete(points: Points) -> Mask:
@@ -24,24 +23,19 @@ def complete(points: Points) -> Mask:
 
 def non_dominated(points: Points) -> Mask:
     """Return bool (n,): rows that no other row dominates; equal rows stay together."""
-    return np.asarray(ranks(points, depth=1) == 0)
+    return np.asarray(ranks(points) == 0)
 
 
-def ranks(points: Points, depth: int | None = None) -> Ranks:
-    """Return the number of the front each row belongs to, 0 the best (Deb et al., 2002).
+def ranks(points: Points) -> Ranks:
+    """Return the number of the front each row of float (n, m) belongs to, 0 the best.
 
-    Args:
-        points: float (n, m).
-        depth: stop after that many fronts; the rows left get rank ``depth``. None sorts all.
+    As in Deb et al., 2002; equal rows rank alike.
     """
-    found = np.full(len(points), len(points) if depth is None else depth, dtype=np.intp)
-    rows = np.flatnonzero(complete(points))
-    if rows.size:
-        sort = _ranks_in_plane if points.shape[1] <= PLANE else _ranks_in_space
-        sorted_ranks = sort(points[rows], depth)
-        found[rows] = sorted_ranks
-        if depth is None:
-            found[found == len(points)] = sorted_ranks.max() + 1
+    found = np.ones(len(points), dtype=np.intp)
+    evaluated = complete(points)
+    if evaluated.any():
+        found[evaluated] = moocore.pareto_rank(points[evaluated])
+        found[~evaluated] = found[evaluated].max() + 1
     return found
 
 
@@ -54,19 +48,21 @@ def crowding(points: Points, fronts: Ranks | None = None) -> Points:
         points: float (n, m).
         fronts: number of the front of each row, int (n,); None means one front.
     """
-    group = np.zeros(len(points), dtype=np.intp) if fronts is None else fronts
     distance = np.zeros(len(points))
-    for column in points.T if len(points) else ():
+    if not len(points):
+        return distance
+    group = np.zeros(len(points), dtype=np.intp) if fronts is None else fronts
+    for column in points.T:
         order = np.lexsort((column, group))
         value, front = column[order], group[order]
-        border = front[1:] != front[:-1]
-        first, last = np.append(True, border), np.append(border, True)
-        size = np.diff(np.append(np.flatnonzero(first), len(order)))
-        extent = np.repeat(value[last] - value[first], size)
-        gap = np.append(value[1:], np.inf) - np.insert(value[:-1], 0, -np.inf)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            share = np.where(extent > 0, gap / extent, 0.0)
-        distance[order] += np.where(first | last, np.inf, share)
+        border = np.flatnonzero(front[1:] != front[:-1]) + 1
+        first, last = np.append(0, border), np.append(border, len(order)) - 1
+        extent = np.repeat(value[last] - value[first], last - first + 1)
+        gap = np.zeros(len(order))
+        gap[1:-1] = value[2:] - value[:-2]
+        share = np.divide(gap, extent, out=np.zeros(len(order)), where=extent > 0)
+        share[first] = share[last] = np.inf
+        distance[order] += share
     return distance
 
 
@@ -80,8 +76,6 @@ def hypervolume(points: Points, reference: Points) -> float:
     if points.shape[1] == PLANE:
         x, y = staircase(inside).T
         return float(((np.append(x[1:], reference[0]) - x) * (reference[1] - y)).sum())
-    import moocore  # noqa: PLC0415 - only three and more objectives need it
-
     return float(moocore.hypervolume(inside, ref=reference))
 
 
@@ -127,36 +121,3 @@ def _improvements_in_plane(points: Points, front: Points, reference: Points) -> 
     width = np.clip(right - np.maximum(left, x), 0.0, None)
     height = np.clip(ceiling - y, 0.0, None)
     return np.asarray((width * height).sum(axis=1))
-
-
-def _ranks_in_plane(points: Points, depth: int | None) -> Ranks:
-    """Sweep by the first objective; a point joins the first front whose lowest end it undercuts.
-
-    ``ends`` holds the lowest second objective of each front so far. It rises from front to front,
-    so the front is found by bisection (Jensen, 2003).
-    """
-    if points.shape[1] == 1:
-        points = np.hstack([points, points])
-    order = np.lexsort((points[:, 1], points[:, 0]))
-    ordered = points[order]
-    new = np.ones(len(ordered), dtype=np.bool_)  # equal points rank alike
-    new[1:] = (ordered[1:] != ordered[:-1]).any(axis=1)
-    found = np.empty(int(new.sum()), dtype=np.intp)
-    ends: list[float] = []
-    for row, height in enumerate(ordered[new, 1].tolist()):
-        rank = bisect_right(ends, height)
-        if rank == len(ends):
-            ends.append(height)
-        else:
-            ends[rank] = height
-        found[row] = rank
-    spread = np.empty(len(points), dtype=np.intp)
-    spread[order] = found[np.cumsum(new) - 1]
-    return spread if depth is None else np.minimum(spread, depth)
-
-
-def _ranks_in_space(points: Points, depth: int | None) -> Ranks:
-    import moocore  # noqa: PLC0415 - only three and more objectives need it
-
-    found = np.asarray(moocore.pareto_rank(points), dtype=np.intp)
-    return found if depth is None else np.minimum(found, depth)

@@ -1,7 +1,7 @@
 """The two things every tactic works on: the problem, which stays, and the history, which grows."""
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -94,14 +94,18 @@ class History:
         """Return which canonical genotypes were evaluated, bool (n,)."""
         return np.fromiter((key in self._keys for key in keys(genotypes)), dtype=np.bool_)
 
-    def fresh(self, genotypes: Genotypes) -> Genotypes:
-        """Return the canonical genotypes never evaluated, each once, in the order given."""
+    def unseen(self, genotypes: Genotypes) -> npt.NDArray[np.intp]:
+        """Return the rows of canonical genotypes never evaluated, the first of equal ones."""
         taken, rows = set(self._keys), []
         for row, key in enumerate(keys(genotypes)):
             if key not in taken:
                 taken.add(key)
                 rows.append(row)
-        return genotypes[rows]
+        return np.array(rows, dtype=np.intp)
+
+    def fresh(self, genotypes: Genotypes) -> Genotypes:
+        """Return the canonical genotypes never evaluated, each once, in the order given."""
+        return genotypes[self.unseen(genotypes)]
 
     @property
     def complete(self) -> npt.NDArray[np.bool_]:
@@ -111,4 +115,5 @@ class History:
 
 def keys(genotypes: Genotypes) -> list[bytes]:
     """Return one hashable key per row of int8 (n, p)."""
-    return [row.tobytes() for row in np.ascontiguousarray(genotypes, dtype=np.int8)]
+    rows = np.ascontiguousarray(genotypes, dtype=np.int8)
+    return cast("list[bytes]", rows.view(f"V{rows.shape[1]}").ravel().tolist())

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+from scipy import sparse
 
 from latbase.searcher.acquisition import graded
 from latbase.searcher.knowledge import Genotypes, Values
@@ -42,37 +43,34 @@ class Representation:
         names = np.array(space.feature_names, dtype=np.str_)
         choice = np.char.find(names, "=") >= 0
         block = np.char.find(names, "block") >= 0
-        self._choices = np.flatnonzero(choice)
-        self._blocks = np.flatnonzero(~choice & block)
-        self._costs = np.flatnonzero(~choice & ~block)
-        self._steps = _steps(space.parameters)
-        self._sums = _sums(space.parameters)
-        levels = self._levels(graded(space, REFERENCES, np.random.default_rng(0)))
+        self._choices = int(choice.sum())  # these columns come first
+        blocks, sums = np.flatnonzero(~choice & block), np.flatnonzero(~choice & ~block)
+        self._costs = np.append(blocks, sums)
+        steps = _steps(space.parameters)
+        counts = [steps, *(steps @ members for members in _sums(space.parameters))]
+        self._counts = sparse.csc_array(np.hstack(counts))
+        given = space.features(graded(space, REFERENCES, np.random.default_rng(0)))
+        chosen = given[:, : self._choices]
         self._unit = np.concatenate(
             [
-                *(_unit(level, DETAIL, counts=True) for level in levels[:3]),
-                _unit(levels[3], 1.0, counts=True),
-                _unit(levels[4], DETAIL, counts=False),
-                _unit(levels[5], 1.0, counts=False),
+                *(_unit(chosen @ level, DETAIL, counts=True) for level in counts[:3]),
+                _unit(chosen @ counts[3], 1.0, counts=True),
+                _unit(given[:, blocks], DETAIL, counts=False),
+                _unit(given[:, sums], 1.0, counts=False),
             ]
         )
-        edges = np.cumsum([level.shape[1] for level in levels])
+        edges = np.cumsum([*(level.shape[1] for level in counts), len(blocks), len(sums)])
         columns = np.split(np.arange(edges[-1]), edges[:-1])
         self.groups: Groups = tuple(group for group in columns if len(group))
 
     def __call__(self, genotypes: Genotypes) -> Values:
         """Return float (n, f) for int8 (n, p)."""
-        return np.asarray(np.hstack(self._levels(genotypes)) / self._unit)
-
-    def _levels(self, genotypes: Genotypes) -> list[Values]:
-        given = self._space.features(genotypes)
-        steps = given[:, self._choices] @ self._steps
-        return [
-            steps,
-            *(steps @ sums for sums in self._sums),
-            given[:, self._blocks],
-            given[:, self._costs],
-        ]
+        given, width = self._space.features(genotypes), self._counts.shape[1]
+        levels = np.empty((len(given), len(self._unit)))
+        levels[:, :width] = given[:, : self._choices] @ self._counts
+        levels[:, width:] = given[:, self._costs]
+        levels /= self._unit
+        return levels
 
 
 def _chosen(parameters: "Sequence[Parameter]") -> "list[tuple[Parameter, int]]":

@@ -105,7 +105,7 @@ class Choices:
         codes = g[:, self._controller] * (self.controlled * self._width)
         codes += g
         codes += np.arange(len(self._parameters)) * self._width**2
-        return table.ravel()[codes]
+        return table.ravel().take(codes)
 
     def _activity(self) -> Flags:
         active = np.zeros((len(self._parameters), self._width), dtype=np.bool_)

@@ -103,8 +103,9 @@ class SearchSpace:
         to the nearest one that is, controllers first; so the result is always in the space.
         """
         self.check(g)
-        table, controlled = self._choices.nearest, self._choices.controlled
-        roots = np.where(controlled, g, self._choices.look_up(table, g))
+        table, free = self._choices.nearest, np.flatnonzero(~self._choices.controlled)
+        roots = g.copy()
+        roots[:, free] = table[free, 0, g[:, free]]
         return self._choices.look_up(table, roots)
 
     def validate(self, g: npt.NDArray[np.integer]) -> None:

@@ -81,6 +81,7 @@ REDUCED = {
     "python bench/measuring.py --minutes 20": (
         "python bench/measuring.py --minutes 0.01 --subnets 2"
     ),
+    "python bench/inner.py": "python bench/inner.py --rounds 1 --populations 100",
     "python bench/jobs.py": "python bench/jobs.py --jobs 64",
     "python bench/idle.py": "python bench/idle.py --seconds 1",
     "python bench/fleet.py --postgres postgresql://latbase@db.example/empty --rows 200000 "

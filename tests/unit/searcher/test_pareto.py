@@ -67,12 +67,6 @@ def test_front_is_the_first_rank(points: Floats) -> None:
     np.testing.assert_array_equal(pareto.non_dominated(points), pareto.ranks(points) == 0)
 
 
-@given(clouds(), st.integers(1, 3))
-def test_ranks_stop_at_the_depth_asked_for(points: Floats, depth: int) -> None:
-    expected = np.minimum(pareto.ranks(points), depth)
-    np.testing.assert_array_equal(pareto.ranks(points, depth=depth), expected)
-
-
 @given(clouds())
 def test_hypervolume_counts_the_dominated_cells(points: Floats) -> None:
     reference = np.full(points.shape[1], 5.0)
