@@ -17,7 +17,7 @@ from pymoo.operators.repair.rounding import RoundingRepair
 
 from latbase.errors import SearchError
 from latbase.searcher.coding import Coding
-from latbase.searcher.knowledge import Genotypes
+from latbase.searcher.knowledge import Genotypes, Values
 from latbase.searcher.naming import resolve, users_code
 from latbase.searcher.objectives import Minimised
 from latbase.searcher.problem import History, Problem, keys
@@ -48,10 +48,13 @@ class Algorithm(Protocol):
     """An evolutionary algorithm: proposes sub-networks, learns how good they were."""
 
     def ask(self) -> Genotypes:
-        """Return candidates, int8 (k, p), canonical."""
+        """Return candidates, int8 (k, p); they may repeat each other and what was evaluated."""
 
     def tell(self, genotypes: Genotypes, outcome: Minimised) -> None:
-        """Learn the outcome of the candidates that were evaluated, (k, p) and k rows."""
+        """Learn the outcome of sub-networks, canonical int8 (k, p) and k rows, k >= 1.
+
+        First those asked for, in that order, without the failed ones; then others, if there are.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,14 +195,19 @@ def genetic(setting: Setting) -> PymooMethod:
     return GA(**_genetic(setting))
 
 
-def _genetic(setting: Setting) -> dict[str, object]:
-    """Population, operators and duplicate rule that every genetic algorithm shares."""
+def first_codes(setting: Setting) -> Values:
+    """Return the first population as pymoo's algorithms take it for ``sampling``, float (n, p)."""
     initial = setting.initial
     if not len(initial):
         initial = setting.problem.space.sample(setting.population, setting.seed)
+    return Coding(setting.problem.space).encode(initial).astype(np.float64)
+
+
+def _genetic(setting: Setting) -> dict[str, object]:
+    """Population, operators and duplicate rule that every genetic algorithm shares."""
     return {
         "pop_size": setting.population,
-        "sampling": Coding(setting.problem.space).encode(initial).astype(np.float64),
+        "sampling": first_codes(setting),
         "crossover": SBX(prob=CROSSOVER, eta=OPERATOR_ETA, vtype=float, repair=RoundingRepair()),
         "mutation": PM(
             # The chance is per parameter; every individual may mutate.

@@ -28,8 +28,10 @@ def resolve(what: str, name: str, known: Mapping[str, str]) -> object:
     try:
         return getattr(import_module(module), attribute)
     except Exception as error:  # a user's module may raise anything while it is imported
+        missing = isinstance(error, ModuleNotFoundError)
+        advice = " Install it, or put its folder on PYTHONPATH." if missing else ""
         raise UnknownNameError(
-            f"The {what} {path!r} cannot be imported: {type(error).__name__}: {error}."
+            f"The {what} {path!r} cannot be imported: {type(error).__name__}: {error}.{advice}"
         ) from error
 
 

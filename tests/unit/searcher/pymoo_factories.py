@@ -21,7 +21,7 @@ from pymoo.algorithms.soo.nonconvex.pso import PSO
 from pymoo.core.algorithm import Algorithm
 from pymoo.util.ref_dirs import get_reference_directions
 
-from latbase.searcher.algorithms import Setting
+from latbase.searcher.algorithms import Setting, first_codes
 
 SEVERAL = (
     "moead",
@@ -64,6 +64,10 @@ def endless_rvea(setting: Setting) -> Algorithm:
 
 def nsga2(setting: Setting) -> Algorithm:
     return NSGA2(pop_size=setting.population)
+
+
+def started(setting: Setting) -> Algorithm:
+    return NSGA2(pop_size=setting.population, sampling=first_codes(setting))
 
 
 def nsga3(setting: Setting) -> Algorithm:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from latbase.errors import SearchError, UnknownNameError
-from latbase.searcher import Objective, Search
+from latbase.searcher import Knowledge, Objective, Search
 from latbase.searcher.algorithms import Setting
 from latbase.searcher.knowledge import Genotypes
 from latbase.searcher.objectives import Minimised
@@ -93,6 +93,34 @@ def test_pymoo_algorithms_learn(space: SearchSpace, evaluate: Evaluate) -> None:
     random = best("random", "ga")
     for name in ("de", "pso", "cmaes", "es", "brkga"):
         assert best("full", path(name)) > random + 0.1, name
+
+
+def test_a_pymoo_algorithm_can_start_from_the_first_population(space: SearchSpace) -> None:
+    front = space.sample(4, 9)
+    search = Search(
+        space,
+        TWO,
+        "warm_start",
+        algorithm=path("started"),
+        population=10,
+        knowledge=Knowledge(fronts=[front]),
+    )
+    np.testing.assert_array_equal(search.ask()[:4], front)
+
+
+def test_recorded_evaluations_join_a_genetic_algorithm(
+    space: SearchSpace, evaluate: Evaluate
+) -> None:
+    """The largest is far better than what is drawn: its children are nearer to it."""
+
+    def nearest(recorded: bool) -> float:
+        search = Search(space, TWO[:1], "full", algorithm=path("nsga2"), population=10)
+        if recorded:
+            search.record(space.largest(), evaluate(space.largest())[:, :1])
+        drive(search, lambda genotypes: evaluate(genotypes)[:, :1], 40)
+        return float((search.evaluations[0][21:] == space.largest()).mean())
+
+    assert nearest(recorded=True) > nearest(recorded=False) + 0.1
 
 
 def test_how_long_a_search_is_must_be_said_to_who_asks(
@@ -231,5 +259,7 @@ def test_a_module_that_fails_while_it_is_imported_is_named(
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
     with pytest.raises(UnknownNameError, match="half_written:factory' cannot be imported: Syntax"):
         Search(space, objectives, algorithm="half_written:factory")
+    with pytest.raises(UnknownNameError, match=r"No module named 'absent'.*on PYTHONPATH"):
+        Search(space, objectives, algorithm="absent:factory")
     with pytest.raises(UnknownNameError, match="cannot be imported: ValueError"):
         Search(space, objectives, algorithm=":factory")
