@@ -11,18 +11,18 @@ from pymoo.algorithms.soo.nonconvex.ga import GA
 from pymoo.core.algorithm import Algorithm as PymooMethod
 from pymoo.core.duplicate import DuplicateElimination
 from pymoo.core.population import Population
-from pymoo.core.problem import Problem as PymooProblem
-from pymoo.core.termination import NoTermination
 from pymoo.operators.crossover.sbx import SBX
 from pymoo.operators.mutation.pm import PM
 from pymoo.operators.repair.rounding import RoundingRepair
 
 from latbase.errors import SearchError
 from latbase.searcher.coding import Coding
-from latbase.searcher.knowledge import Genotypes
-from latbase.searcher.naming import resolve
+from latbase.searcher.knowledge import Genotypes, Values
+from latbase.searcher.naming import resolve, users_code
 from latbase.searcher.objectives import Minimised
 from latbase.searcher.problem import History, Problem, keys
+from latbase.searcher.pymoo_method import PymooAlgorithm
+from latbase.searcher.remembering import Remembering
 
 POPULATION = 50
 """Sub-networks per generation (§4.2 of the paper)."""
@@ -48,10 +48,13 @@ class Algorithm(Protocol):
     """An evolutionary algorithm: proposes sub-networks, learns how good they were."""
 
     def ask(self) -> Genotypes:
-        """Return candidates, int8 (k, p), canonical."""
+        """Return candidates, int8 (k, p); they may repeat each other and what was evaluated."""
 
     def tell(self, genotypes: Genotypes, outcome: Minimised) -> None:
-        """Learn the outcome of the candidates that were evaluated, (k, p) and k rows."""
+        """Learn the outcome of sub-networks, canonical int8 (k, p) and k rows, k >= 1.
+
+        First those asked for, in that order, without the failed ones; then others, if there are.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,46 +91,20 @@ def make_algorithm(name: str, setting: Setting) -> Algorithm:
         SearchError: the algorithm does not fit the number of objectives.
     """
     factory = cast("Callable[[Setting], object]", resolve("algorithm", name, ALGORITHMS))
-    made = factory(setting)
-    if isinstance(made, PymooMethod):
-        return PymooAlgorithm(made, setting)
-    return cast("Algorithm", made)
 
+    def make(setting: Setting) -> Algorithm:
+        with users_code("algorithm", name, "its factory"):
+            made = factory(setting)
+            if isinstance(made, PymooMethod):
+                return PymooAlgorithm(made, setting)
+        if isinstance(made, type) or not (hasattr(made, "ask") and hasattr(made, "tell")):
+            raise SearchError(
+                f"The factory of algorithm {name!r} returned {made!r}; expected a pymoo algorithm "
+                "or an object with ask() and tell(genotypes, outcome)."
+            )
+        return cast("Algorithm", made)
 
-class PymooAlgorithm:
-    """A pymoo algorithm behind our protocol, on gap-free codes, without repeated sub-networks."""
-
-    def __init__(self, method: PymooMethod, setting: Setting) -> None:
-        problem = setting.problem
-        self._coding = Coding(problem.space)
-        self._constrained = problem.constrained
-        self._method = method
-        definition = PymooProblem(
-            n_var=problem.space.p,
-            n_obj=problem.width,
-            n_ieq_constr=int(problem.constrained),
-            xl=0,
-            xu=self._coding.sizes - 1,
-            vtype=int,
-        )
-        method.setup(definition, termination=NoTermination(), seed=setting.seed)
-
-    def ask(self) -> Genotypes:
-        """Return the next generation's new members."""
-        population = self._method.ask()
-        # pymoo gives up when mating finds nothing new, or a whole generation failed.
-        if population is None or not len(population):
-            return self._coding.decode(np.empty((0, len(self._coding.sizes)), dtype=np.int8))
-        return self._coding.decode(_codes(population))
-
-    def tell(self, genotypes: Genotypes, outcome: Minimised) -> None:
-        """Hand pymoo what was evaluated, which may be less than what it asked for."""
-        if not len(genotypes):
-            return
-        columns = {"X": self._coding.encode(genotypes).astype(np.float64), "F": outcome.points}
-        if self._constrained:
-            columns["G"] = outcome.violation[:, None]
-        self._method.tell(infills=Population.new(**columns))
+    return Remembering(make, name, setting)
 
 
 class ReferenceSeeking(PymooAlgorithm):
@@ -153,9 +130,9 @@ class Unseen(DuplicateElimination):  # type: ignore[misc] # pymoo is not typed
     def _do(
         self, pop: Population, other: Population | None, is_duplicate: npt.NDArray[np.bool_]
     ) -> npt.NDArray[np.bool_]:
-        genotypes = self._coding.decode(_codes(pop))
+        genotypes = self._genotypes(pop)
         if other is not None:
-            taken = set(keys(self._coding.decode(_codes(other))))
+            taken = set(keys(self._genotypes(other)))
             is_duplicate |= np.array([key in taken for key in keys(genotypes)])
             return is_duplicate
         if self._history is not None:
@@ -165,6 +142,9 @@ class Unseen(DuplicateElimination):  # type: ignore[misc] # pymoo is not typed
             is_duplicate[row] |= key in met
             met.add(key)
         return is_duplicate
+
+    def _genotypes(self, population: Population) -> Genotypes:
+        return self._coding.decode(self._coding.codes(population.get("X").astype(np.float64)))
 
 
 def nsga2(setting: Setting) -> PymooMethod:
@@ -177,9 +157,16 @@ def unsga3(setting: Setting) -> PymooMethod:
     from pymoo.algorithms.moo.unsga3 import UNSGA3  # noqa: PLC0415 - needed by this choice alone
     from pymoo.util.ref_dirs import get_reference_directions  # noqa: PLC0415
 
-    directions = get_reference_directions(
-        "energy", setting.problem.width, setting.population, seed=setting.seed
-    )
+    width, population = setting.problem.width, setting.population
+    if width == 2:  # noqa: PLR2004 - in a plane even steps are exact
+        directions = get_reference_directions("das-dennis", 2, n_partitions=population - 1)
+    elif population < width:
+        raise SearchError(
+            f"Algorithm 'unsga3' needs a population of {width} or more for {width} objectives; "
+            f"it is {population}."
+        )
+    else:
+        directions = get_reference_directions("energy", width, population, seed=setting.seed)
     return UNSGA3(directions, **_genetic(setting))
 
 
@@ -208,14 +195,19 @@ def genetic(setting: Setting) -> PymooMethod:
     return GA(**_genetic(setting))
 
 
-def _genetic(setting: Setting) -> dict[str, object]:
-    """Population, operators and duplicate rule that every genetic algorithm shares."""
+def first_codes(setting: Setting) -> Values:
+    """Return the first population as pymoo's algorithms take it for ``sampling``, float (n, p)."""
     initial = setting.initial
     if not len(initial):
         initial = setting.problem.space.sample(setting.population, setting.seed)
+    return Coding(setting.problem.space).encode(initial).astype(np.float64)
+
+
+def _genetic(setting: Setting) -> dict[str, object]:
+    """Population, operators and duplicate rule that every genetic algorithm shares."""
     return {
         "pop_size": setting.population,
-        "sampling": Coding(setting.problem.space).encode(initial).astype(np.float64),
+        "sampling": first_codes(setting),
         "crossover": SBX(prob=CROSSOVER, eta=OPERATOR_ETA, vtype=float, repair=RoundingRepair()),
         "mutation": PM(
             # The chance is per parameter; every individual may mutate.
@@ -227,7 +219,3 @@ def _genetic(setting: Setting) -> dict[str, object]:
         ),
         "eliminate_duplicates": Unseen(setting),
     }
-
-
-def _codes(population: Population) -> npt.NDArray[np.int8]:
-    return np.asarray(np.rint(population.get("X").astype(np.float64)), dtype=np.int8)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from latbase.searcher.knowledge import Genotypes
+from latbase.errors import SearchError
+from latbase.searcher.knowledge import Genotypes, Values
 
 if TYPE_CHECKING:
     from latbase.supernets import SearchSpace
@@ -44,3 +45,17 @@ class Coding:
     def decode(self, codes: Codes) -> Genotypes:
         """Return canonical genotypes of codes, int8 (n, p)."""
         return self._space.canonical(self._values.ravel().take(codes + self._rows))
+
+    def codes(self, points: Values) -> Codes:
+        """Return the codes of real points, float (n, p); each code has an equal share of its range.
+
+        Codes stand for themselves, and what lies outside counts as the nearest end.
+
+        Raises:
+            SearchError: a coordinate is not a number.
+        """
+        if np.isnan(points).any():
+            raise SearchError("A point between the codes has a coordinate that is not a number.")
+        top = self.sizes - 1
+        shares = np.clip(points, 0, top) * (self.sizes / np.maximum(top, 1))
+        return np.asarray(np.minimum(shares, top), dtype=np.int8)

@@ -73,7 +73,8 @@ def inner_search(
     method = _inner_algorithm(algorithm, setting)
     visited = [setting.initial[:0]]
     outcomes = [setting.problem.minimised(np.empty((0, len(setting.problem.objectives))))]
-    for _ in range(generations):
+    generation = 0.0
+    while generation < generations:
         genotypes = method.ask()
         if not len(genotypes):
             break
@@ -81,6 +82,9 @@ def inner_search(
         method.tell(genotypes, outcome)
         visited.append(genotypes)
         outcomes.append(outcome)
+        # Some ask for one at a time (MOEA/D): a generation is then as many of them.
+        lone = len(genotypes) == 1 and not isinstance(method, FastNSGA2)
+        generation += 1.0 / setting.population if lone else 1.0
     return np.vstack(visited), Minimised.stacked(outcomes)
 
 

@@ -10,7 +10,7 @@ from latbase.searcher.algorithms import ALGORITHMS
 from latbase.searcher.knowledge import Genotypes, Knowledge, Values
 from latbase.searcher.naming import resolve
 from latbase.searcher.objectives import Objective
-from latbase.searcher.predictors.fitting import AUTO, KINDS
+from latbase.searcher.predictors.fitting import AUTO, KINDS, LEAST_ROWS
 from latbase.searcher.problem import History, Problem, keys
 from latbase.searcher.tactics.registry import Options, make_tactic
 from latbase.searcher.threads import one_thread
@@ -34,7 +34,7 @@ class Search:
         algorithm: evolutionary algorithm inside the tactic, by name or ``module:factory``.
         predictor: kind of predictor inside the tactic, or ``auto``; None lets the tactic choose.
         population: sub-networks per ask; None lets the tactic choose.
-        training: evaluations a predictors-first search spends before it predicts.
+        training: evaluations a predictors-first search spends before it predicts, at least three.
         knowledge: what other configurations have taught.
 
     Raises:
@@ -55,8 +55,9 @@ class Search:
         training: int = 100,
         knowledge: Knowledge | None = None,
     ) -> None:
-        if seed < 0:
-            raise SearchError(f"The seed is {seed}; expected zero or more.")
+        seed = _whole("seed", seed, 0)
+        population = None if population is None else _whole("population", population, 1)
+        training = _whole("training", training, LEAST_ROWS)
         resolve("algorithm", algorithm, ALGORITHMS)  # what a tactic does not use is checked too
         if predictor is not None and predictor != AUTO:
             resolve("predictor", predictor, KINDS)
@@ -233,3 +234,10 @@ def _checked(objectives: Sequence[Objective]) -> tuple[Objective, ...]:
     if len(set(names)) < len(names):
         raise SearchError(f"Objectives {', '.join(names)} repeat a name; give each once.")
     return tuple(objectives)
+
+
+def _whole(name: str, value: object, least: int) -> int:
+    """Return an option as Python's int, which the store can keep; True is not 1 here."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+        raise SearchError(f"The {name} is {value!r}; expected a whole number, {least} or more.")
+    return int(value)

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from latbase.errors import InvalidInputError, SearchError, UnknownNameError
+from latbase.errors import SearchError, UnknownNameError
 from latbase.searcher import Knowledge, Known, Objective, Search, algorithm_names, fit_predictor
 from latbase.searcher.algorithms import Setting
 from latbase.searcher.knowledge import Genotypes
@@ -92,6 +92,57 @@ def test_genetic_algorithm_refuses_two_objectives(
 ) -> None:
     with pytest.raises(SearchError, match="one objective"):
         Search(space, objectives, "full", algorithm="ga").ask()
+
+
+def test_unsga3_refuses_fewer_members_than_objectives(
+    space: SearchSpace, objectives: list[Objective]
+) -> None:
+    three = [*objectives, Objective("depth")]
+    with pytest.raises(SearchError, match="needs a population of 3 or more for 3 objectives"):
+        Search(space, three, "full", algorithm="unsga3", population=2).ask()
+
+
+@pytest.mark.parametrize("algorithm", [name for name in algorithm_names() if name != "ga"])
+@pytest.mark.parametrize("width", [1, 2, 4])
+@pytest.mark.parametrize("at_most", [None, 25.0, -1.0])
+def test_every_algorithm_takes_any_number_of_objectives_and_bounds_nothing_keeps(
+    algorithm: str, width: int, at_most: float | None, space: SearchSpace, evaluate: Evaluate
+) -> None:
+    def values(genotypes: Genotypes) -> np.ndarray:
+        counts = [(genotypes == index).sum(axis=1) for index in (1, 2)]
+        return np.column_stack([evaluate(genotypes)[:, ::-1], *counts])[:, :width]
+
+    several = [
+        Objective("latency_ms", at_most=at_most),
+        Objective("top1", maximize=True),
+        Objective("ones"),
+        Objective("twos"),
+    ][:width]
+    search = Search(space, several, "full", algorithm=algorithm, population=8)
+    genotypes = drive(search, values, 24).evaluations[0]
+    assert len(np.unique(genotypes, axis=0)) == len(genotypes)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"seed": -1}, "seed is -1; expected a whole number, 0 or more"),
+        ({"seed": 1.5}, "seed is 1.5"),
+        ({"seed": True}, "seed is True"),
+        ({"population": 0}, "population is 0; expected a whole number, 1 or more"),
+        ({"population": -3}, "population is -3"),
+        ({"population": 2.0}, "population is 2.0"),
+        ({"population": True}, "population is True"),
+        ({"training": 2}, "training is 2; expected a whole number, 3 or more"),
+        ({"training": "9"}, "training is '9'"),
+    ],
+)
+def test_numbers_that_make_no_search_are_refused_at_once(
+    options: dict[str, int], message: str, space: SearchSpace, objectives: list[Objective]
+) -> None:
+    with pytest.raises(SearchError, match=message):
+        Search(space, objectives, **options)  # type: ignore[arg-type]
+    assert Search(space, objectives, seed=np.int64(3)).problem.seed == 3  # type: ignore[arg-type]
 
 
 def test_three_objectives(space: SearchSpace, evaluate: Evaluate) -> None:
@@ -326,5 +377,7 @@ def test_what_a_users_algorithm_asks_is_made_canonical_or_refused_before_it_is_p
     search = Search(space, objectives, "full", algorithm=f"{__name__}:careless", population=10)
     genotypes = drive(search, evaluate, 20).evaluations[0]
     np.testing.assert_array_equal(genotypes, space.canonical(genotypes))
-    with pytest.raises(InvalidInputError, match="Genotype 0 has"):
+    with pytest.raises(
+        SearchError, match=r"reckless' failed in what it asked for: .*Genotype 0 has"
+    ):
         Search(space, objectives, "full", algorithm=f"{__name__}:reckless").ask()
