@@ -43,6 +43,9 @@ OUTLIER = 3.0
 LEAST_DEFLATION = 0.1
 """How much smaller than the fitted noise that of the median row may be taken to be."""
 
+UNEVEN = 3.0
+"""How many times the usual noise a value's size alone may give it, or take from it."""
+
 ROBUST_ROUNDS = 5
 """Times the noise of disturbed rows is adapted."""
 
@@ -228,6 +231,7 @@ def fit(
     start: Values | None = None,
     *,
     refine: bool = True,
+    relative: Values | None = None,
 ) -> GaussianProcess:
     """Fit on float (n, f) and (n,), n >= 3.
 
@@ -237,8 +241,11 @@ def fit(
         groups: columns of each group of features; None sets indicators apart from the rest.
         start: logarithms of hyper-parameters to begin from, those of a fit on fewer rows.
         refine: whether to look for better ones than ``start``, at ten times the time.
+        relative: float (n,), variance of the noise of each undisturbed row, 1 for a usual one; None
+            for equal noise.
     """
     chosen = thinned(len(y), MOST_ROWS)
+    steady = np.ones(len(chosen)) if relative is None else relative[chosen]
     features, y = features[chosen], y[chosen]
     inputs = Inputs.of(features, y, groups)
     x = inputs.apply(features)
@@ -246,7 +253,7 @@ def fit(
     target = (y - centre) / unit
     rows = thinned(len(y), LIKELIHOOD_ROWS)
     likelihood = _Likelihood(tuple(group[rows] for group in x), target[rows]) if refine else None
-    noise = np.ones(len(y))
+    noise = steady
     prior = Hyper.centre(len(x))
     logarithms = prior if start is None or len(start) != len(prior) else start
     hyper = Hyper.of(logarithms)
@@ -256,11 +263,11 @@ def fit(
             logarithms = likelihood.maximised(logarithms, noise[rows])
             hyper = Hyper.of(logarithms)
             covariance = _covariance(x, x, hyper)
-        dual, factor, errors, scatter = _solve(covariance, target, hyper.noise, noise)
+        dual, factor, errors, scatter = _solve(covariance, target, hyper.noise, noise, steady)
         distance = np.abs(errors / scatter)
         # Many outliers inflate the noise of all rows: the median row says how much.
         distance /= np.clip(1.4826 * np.median(distance), LEAST_DEFLATION, 1.0)
-        heavier = np.maximum((distance / OUTLIER) ** 2, 1.0)
+        heavier = steady * np.maximum((distance / OUTLIER) ** 2, 1.0)
         if np.allclose(heavier, noise, rtol=0.1):
             break
         noise = heavier
@@ -326,7 +333,7 @@ class _Likelihood:
 
 
 def _solve(
-    covariance: Features, target: Values, variance: float, noise: Values
+    covariance: Features, target: Values, variance: float, noise: Values, steady: Values
 ) -> tuple[Values, Features, Values, Values]:
     """Return dual weights, Cholesky factor, leave-one-out errors and their undisturbed spread."""
     noisy = covariance.copy()
@@ -335,7 +342,7 @@ def _solve(
     half, _ = linalg.lapack.dtrtri(factor, lower=True)
     precision = np.einsum("nk,nk->k", half, half)
     dual = linalg.cho_solve((factor, True), target, check_finite=False)
-    undisturbed = np.maximum(1.0 / precision - variance * (noise - 1.0), variance)
+    undisturbed = np.maximum(1.0 / precision - variance * (noise - steady), variance * steady)
     return dual, factor, dual / precision, np.sqrt(undisturbed)
 
 
@@ -364,6 +371,20 @@ def _squared(left: Features, right: Features) -> Features:
     distance += (left**2).sum(axis=1)[:, None]
     distance += (right**2).sum(axis=1)
     return np.maximum(distance, 0.0, out=distance)
+
+
+def relative_noise(y: Values, slope: Values | float = 1.0) -> Values:
+    """Return how the variance of the noise differs from row to row, 1 on average, float (n,).
+
+    Measurements err by a share of what they measure; values of both signs err alike.
+
+    Args:
+        y: float (n,), the values before warping.
+        slope: of the warping at each value, which stretches the noise.
+    """
+    spread = (np.abs(y) if (y > 0).all() else np.ones(len(y))) * slope
+    usual = np.exp(np.log(spread).mean())
+    return np.asarray(np.clip(spread / usual, 1.0 / UNEVEN, UNEVEN) ** 2)
 
 
 def _inverse(factor: Features) -> Features:

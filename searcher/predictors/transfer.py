@@ -15,7 +15,7 @@ from scipy import optimize
 from latbase.searcher.knowledge import Source
 from latbase.searcher.predictors import gaussian_process
 from latbase.searcher.predictors.base import Features, Values, convinces
-from latbase.searcher.predictors.gaussian_process import GaussianProcess, Groups
+from latbase.searcher.predictors.gaussian_process import GaussianProcess, Groups, relative_noise
 
 RESIDUAL_ROWS = 30
 """Fewer rows than this cannot say what a combination of sources misses."""
@@ -106,7 +106,12 @@ def fit(
     if len(y) >= RESIDUAL_ROWS:
         before = start.residual.logarithms if start and start.residual else None
         process = gaussian_process.fit(
-            features, y - combined, groups, before, refine=before is None
+            features,
+            y - combined,
+            groups,
+            before,
+            refine=before is None,
+            relative=relative_noise(y),
         )
         corrected = combined + process.left_out
         if convinces(y - corrected, y - combined):

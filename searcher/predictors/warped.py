@@ -10,7 +10,7 @@ import numpy as np
 
 from latbase.searcher.predictors import gaussian_process
 from latbase.searcher.predictors.base import Features, Values
-from latbase.searcher.predictors.gaussian_process import GaussianProcess, Groups
+from latbase.searcher.predictors.gaussian_process import GaussianProcess, Groups, relative_noise
 
 HEADROOM = 1.0
 """Distance of the limit from the nearest value, as a share of the range of the values.
@@ -85,6 +85,15 @@ def _fit(
     features: Features, y: Values, groups: Groups | None, side: float, start: Values | None
 ) -> WarpedProcess:
     limit = (y.max() if side == CEILING else y.min()) + side * HEADROOM * np.ptp(y)
-    target = y if side == NONE else -side * np.log(np.maximum(side * (limit - y), 1e-12))
-    process = gaussian_process.fit(features, target, groups, start, refine=start is None)
+    distance = np.maximum(side * (limit - y), 1e-12)
+    target = y if side == NONE else -side * np.log(distance)
+    slope = 1.0 if side == NONE else 1.0 / distance  # of the warping, which stretches the noise
+    process = gaussian_process.fit(
+        features,
+        target,
+        groups,
+        start,
+        refine=start is None,
+        relative=relative_noise(y, slope),
+    )
     return WarpedProcess(process=process, side=side, limit=float(limit))

@@ -232,3 +232,25 @@ def test_expectation_is_the_posterior_mean(rows: tuple[Floats, Floats]) -> None:
 def test_rows_that_are_all_the_same_are_refused() -> None:
     with pytest.raises(PredictorError, match="same features"):
         fit_predictor(np.ones((10, 3)), np.arange(10.0))
+
+
+def test_noise_grows_with_the_value_within_limits() -> None:
+    noise = gaussian_process.relative_noise(np.array([1.0, 2.0, 4.0]))
+    np.testing.assert_allclose(noise, [0.25, 1.0, 4.0])
+    extreme = gaussian_process.relative_noise(np.array([1e-9, 1.0, 1e9]))
+    np.testing.assert_allclose(extreme, [1 / 9, 1.0, 9.0])
+    np.testing.assert_array_equal(gaussian_process.relative_noise(np.array([-1.0, 0.0, 5.0])), 1.0)
+
+
+def test_weighing_noise_that_grows_with_the_value_lowers_the_error() -> None:
+    rng = np.random.default_rng(0)
+    even: list[float] = []
+    weighed: list[float] = []
+    for _ in range(15):
+        x = rng.random((60, 4))
+        true = 1.0 + 20.0 * x @ np.array([0.4, 0.3, 0.2, 0.1])
+        y = true * (1.0 + 0.01 * rng.normal(size=60))
+        for errors, relative in ((even, None), (weighed, gaussian_process.relative_noise(y))):
+            model = gaussian_process.fit(x, y, relative=relative)
+            errors.append(np.abs(model.mean(x) / true - 1.0).mean())
+    assert np.mean(weighed) < np.mean(even)
