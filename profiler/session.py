@@ -216,10 +216,7 @@ class Session:
 
     def _round(self, rota: Rota) -> list[Result]:
         """Visit every active sub-network and the reference once; return who ended and how."""
-        if self._rounds_per_process and self._rounds % self._rounds_per_process == 0:
-            self._stage.renew()
-        self._rounds += 1
-        rota.admit(self._settings.admitted_per_round)
+        self._begin(rota)
         results: list[Result] = []
         keys = rota.order([REFERENCE])
         # All are ready before the first is visited: a visit finds the caches as other networks left
@@ -238,6 +235,16 @@ class Session:
                 self._stage.drop(key)
                 results.append(self._finish(key, rule))
         return results
+
+    def _begin(self, rota: Rota) -> None:
+        """Admit sub-networks, in a fresh process if one is due."""
+        if self._rounds_per_process is None:
+            rota.admit(self._settings.admitted_per_round)
+        elif self._rounds % self._rounds_per_process == 0 or not rota.active:
+            self._stage.renew()
+            self._rounds = 0
+            rota.admit(self._settings.admitted_per_process)
+        self._rounds += 1
 
     def _tried(self, step: Callable[[str], None], key: str) -> Failure | None:
         try:
