@@ -2,7 +2,9 @@
 
 The same sub-networks are measured in two passes, in different order and process, on a quiet host
 and beside a neighbour that loads one core. The peer's protocol is DyNAS-T's: ten warm-up runs,
-then the mean of fifty timed with ``time.time``, one sub-network after the other.
+then the mean of fifty timed with ``time.time``, one sub-network after the other. Both take turns,
+so that neither has the better hour. *Building* is the share of the time that went into extracting
+sub-networks, in every process again.
 
 Run it alone on the machine: ``.venv/bin/python bench/measuring.py --minutes 20``. With ``--predict
 NETWORK --protocol thorough`` it instead scores a predictor fitted on this host's measurements.
@@ -13,7 +15,6 @@ import contextlib
 import dataclasses
 import json
 import multiprocessing
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -29,20 +30,31 @@ import latbase.supernets
 from latbase.db.networks import subnets_of
 from latbase.db.records import Configuration, Measurement, Subnet
 from latbase.profiler import Fingerprint, Measured, doctor, fingerprint, measure
-from latbase.profiler.child import FIXED_ENVIRONMENT
+from latbase.profiler.child import FIXED_ENVIRONMENT, Child
+from latbase.profiler.messages import Added
 from latbase.profiler.protocol import DEFAULT, PRESETS, ProtocolSettings
 from latbase.searcher import fit_predictor
 from latbase.supernets import Supernet
+from latbase.supernets.supernet import Config
 
 NETWORK = "ofa_mbv3_d234_e346_k357_w1.0"
 SEED = 60
 PEER_WARM_UP, PEER_RUNS = 10, 50
 PEER_TAU_SETTINGS = (
     ProtocolSettings(
-        name="6 rounds", min_rounds=6, max_rounds=6, interval_percent=0.01, time_cap_s=10
+        name="6 rounds in one process",
+        min_rounds=6,
+        max_rounds=6,
+        interval_percent=0.01,
+        time_cap_s=10,
     ),
     ProtocolSettings(
-        name="12 rounds", min_rounds=12, max_rounds=12, interval_percent=0.01, time_cap_s=10
+        name="12 rounds in two processes",
+        min_rounds=12,
+        max_rounds=12,
+        interval_percent=0.01,
+        time_cap_s=10,
+        rounds_per_process=6,
     ),
 )
 """Cheap settings, to find what the peer's own repeatability costs here."""
@@ -50,12 +62,19 @@ PEER_TAU_SETTINGS = (
 ONE_HEAP = dataclasses.replace(DEFAULT, name="one heap")
 WITHOUT = (
     dataclasses.replace(DEFAULT, name="one process", rounds_per_process=None),
+    dataclasses.replace(DEFAULT, name="5 rounds per process", rounds_per_process=5),
+    dataclasses.replace(DEFAULT, name="15 rounds per process", rounds_per_process=15),
     dataclasses.replace(
-        DEFAULT, name="two readings", samples_per_visit=2, min_rounds=10, max_rounds=12
+        DEFAULT,
+        name="two readings",
+        samples_per_visit=2,
+        min_rounds=15,
+        max_rounds=20,
+        rounds_per_process=5,
     ),
     ONE_HEAP,
 )
-"""The default with one of its parts taken out: what that part is for."""
+"""The default with one of its parts taken out or changed: what that part is for."""
 
 TRAINED = 200
 """Rows a predictor is fitted on; half as many judge it."""
@@ -92,6 +111,7 @@ class Row:
     difference_percent: float
     interval_percent: float | None
     covered: float | None
+    building: float | None
     seconds: float
 
 
@@ -157,6 +177,7 @@ def peer(task: Task, host: str) -> Row:
         difference_percent=100 * float(np.median(np.abs(np.log(two / one)))),
         interval_percent=None,
         covered=None,
+        building=None,
         seconds=seconds,
     )
 
@@ -176,9 +197,25 @@ def latbase_pass(
     return [result.measurements[0] for result in results if isinstance(result, Measured)]
 
 
-def ours(task: Task, host: str, settings: ProtocolSettings) -> tuple[Row, list[Measurement]]:
+@contextlib.contextmanager
+def building_noted() -> Iterator[list[float]]:
+    """Collect how long every extraction takes, in seconds."""
+    spent: list[float] = []
+    add = Child.add
+
+    def noted(child: Child, key: str, config: Config, *, weigh: bool, calls: int | None) -> Added:
+        added = add(child, key, config, weigh=weigh, calls=calls)
+        spent.append(added.build_s)
+        return added
+
+    with mock.patch.object(Child, "add", noted):
+        yield spent
+
+
+def ours(task: Task, host: str, settings: ProtocolSettings) -> Row:
     heaps = {"MALLOC_ARENA_MAX": "1"} if settings is ONE_HEAP else {}
     with (
+        building_noted() as spent,
         tempfile.TemporaryDirectory(dir=task.state_dir) as scratch,
         mock.patch.dict(FIXED_ENVIRONMENT, heaps),
     ):
@@ -188,16 +225,16 @@ def ours(task: Task, host: str, settings: ProtocolSettings) -> tuple[Row, list[M
         second = latbase_pass(own, own.subnets[::-1], settings)
         seconds = (time.monotonic() - begin) / (2 * len(task.subnets))
     found = doctor.compare_passes(first, second, seconds_per_subnet=seconds)
-    row = Row(
+    return Row(
         protocol=f"latbase {settings.name}",
         host=host,
         tau=found.kendall_tau,
         difference_percent=found.difference_percent,
         interval_percent=found.interval_percent,
         covered=found.covered,
+        building=sum(spent) / (seconds * 2 * len(task.subnets)),
         seconds=seconds,
     )
-    return row, first + second
 
 
 def prepare(name: str, count: int, state_dir: Path) -> Task:
@@ -219,17 +256,12 @@ def prepare(name: str, count: int, state_dir: Path) -> Task:
 def show(row: Row) -> None:
     interval = "-" if row.interval_percent is None else f"±{row.interval_percent:.1f} %"
     covered = "-" if row.covered is None else f"{row.covered:.0%}"
+    building = "-" if row.building is None else f"{row.building:.1%}"
     print(
         f"| {row.protocol} | {row.host} | {row.tau:.3f} | {row.difference_percent:.2f} % "
-        f"| {interval} | {covered} | {row.seconds:.2f} |",
+        f"| {interval} | {covered} | {building} | {row.seconds:.2f} |",
         flush=True,
     )
-
-
-def building_share(found: Sequence[Measurement], seconds: float) -> float:
-    """Return the share of the whole time that went into extracting each sub-network once."""
-    built = [one.conditions["build_s"] for one in found]
-    return statistics.mean(float(str(value)) for value in built) / seconds
 
 
 def predict(name: str, settings: ProtocolSettings, trained: int) -> None:
@@ -255,27 +287,22 @@ def predict(name: str, settings: ProtocolSettings, trained: int) -> None:
 def compare(count: int, deadline: float) -> None:
     """Print the table of the two protocols, quiet and disturbed."""
     quiet, loaded = "quiet", "one core loaded"
-    beside_peer = (DEFAULT, None, *PEER_TAU_SETTINGS, PRESETS["quick"])
-    plan = [(host, settings) for settings in beside_peer for host in (quiet, loaded)]
-    plan += [(quiet, settings) for settings in (*WITHOUT, DEFAULT, PRESETS["thorough"])]
-    shares = []
+    plan = 2 * [(quiet, DEFAULT), (quiet, None)] + [(loaded, DEFAULT), (loaded, None)]
+    plan += [(host, settings) for settings in PEER_TAU_SETTINGS for host in (quiet, loaded)]
+    plan += [(quiet, settings) for settings in (PRESETS["thorough"], *WITHOUT, PRESETS["quick"])]
     with tempfile.TemporaryDirectory(prefix="latbase-bench-") as scratch:
         task = prepare(NETWORK, count, Path(scratch))
         print(f"{count} sub-networks of {NETWORK}, batch 1, one thread, two passes.\n")
-        print("| protocol | host | τ | median difference | interval | covered | s each |")
-        print("|---|---|---|---|---|---|---|")
+        print(
+            "| protocol | host | τ | median difference | interval | covered | building | s each |"
+        )
+        print("|---|---|---|---|---|---|---|---|")
         for host, settings in plan:
             if time.monotonic() > deadline:
                 print("\nOut of time; the rest was not measured.")
                 break
             with neighbour(present=host != "quiet"):
-                if settings is None:
-                    show(peer(task, host))
-                    continue
-                row, found = ours(task, host, settings)
-                show(row)
-                shares.append(f"{settings.name} {building_share(found, row.seconds):.1%}")
-    print(f"\nShare of the time that went into extracting each once: {', '.join(shares)}.")
+                show(peer(task, host) if settings is None else ours(task, host, settings))
 
 
 def main() -> None:

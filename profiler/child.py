@@ -54,6 +54,10 @@ class Child:
     Raises:
         ChildDiedError: from every method, when the child dies or does not answer in time.
         MeasurementError: from :meth:`add` and :meth:`visit`, when the sub-network raises.
+
+    Attributes:
+        pid: of the process that measures now.
+        started: how it runs.
     """
 
     def __init__(self, spec: WorkerSpec, environ: Mapping[str, str] = os.environ) -> None:
@@ -67,7 +71,7 @@ class Child:
             start_new_session=True,  # Ctrl-C is for the parent, which then ends the child
         )
         try:
-            self.started = Started(**self._receive(START_TIMEOUT_S))
+            self._meet()
         except BaseException:
             self.close()
             raise
@@ -78,14 +82,17 @@ class Child:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    @property
-    def pid(self) -> int:
-        """Process id of the child."""
-        return self._process.pid
-
-    def add(self, key: str, config: Mapping[str, object], *, weigh: bool) -> Added:
-        """Build the sub-network of ``config`` and keep it ready as ``key``."""
-        command: Command = {"do": "add", "key": key, "config": config, "weigh": weigh}
+    def add(
+        self, key: str, config: Mapping[str, object], *, weigh: bool, calls: int | None
+    ) -> Added:
+        """Build the sub-network of ``config`` and keep it ready as ``key``: :class:`Command`."""
+        command: Command = {
+            "do": "add",
+            "key": key,
+            "config": config,
+            "weigh": weigh,
+            "calls": calls,
+        }
         answer = self._ask(command, ADD_TIMEOUT_S)
         return Added(**{**answer, "warm_up_ms": tuple(answer["warm_up_ms"])})
 
@@ -99,20 +106,35 @@ class Child:
         """Free the memory of ``key``."""
         self._ask({"do": "drop", "key": key}, VISIT_TIMEOUT_S)
 
+    def renew(self) -> None:
+        """Go on with a fresh process, which holds nothing."""
+        self._send({"do": "renew"})
+        self._meet()
+
     def close(self) -> None:
         """End the child at once."""
         self._process.kill()
         self._process.wait()
         for stream in (self._process.stdin, self._process.stdout, self._stderr):
             if stream is not None:
-                stream.close()
+                with suppress(BrokenPipeError):  # a command that never reached it
+                    stream.close()
 
-    def _ask(self, command: Command, timeout_s: float) -> dict[str, Any]:
+    def _meet(self) -> None:
+        """Take in who answers now and how it runs."""
+        answer = self._receive(START_TIMEOUT_S)
+        self.pid: int = answer.pop("pid")
+        self.started = Started(**answer)
+
+    def _send(self, command: Command) -> None:
         try:
             self._pipe(self._process.stdin).write(json.dumps(command).encode() + b"\n")
             self._pipe(self._process.stdin).flush()
         except OSError as error:
             raise self._died() from error
+
+    def _ask(self, command: Command, timeout_s: float) -> dict[str, Any]:
+        self._send(command)
         answer = self._receive(timeout_s)
         if "error" in answer:
             raise MeasurementError(answer["error"])
@@ -177,6 +199,7 @@ class Stage:
         self._config_of = config_of
         self._child: Child | None = None
         self._ready: set[str] = set()
+        self._calls: dict[str, int] = {}
 
     def child(self) -> Child:
         """Return the living child, after starting it if need be."""
@@ -194,8 +217,11 @@ class Stage:
         if key in self._ready:
             return None
         with self._replacing():
-            added = self.child().add(key, self._config_of(key), weigh=weigh)
+            # How long it takes is known from an earlier process; one that died may not have said.
+            calls = self._calls.get(key) if self._spec.renewed else None
+            added = self.child().add(key, self._config_of(key), weigh=weigh, calls=calls)
         self._ready.add(key)
+        self._calls[key] = added.calls
         return added
 
     def visit(self, key: str, readings: int) -> Visited:
@@ -209,6 +235,13 @@ class Stage:
             self._ready.remove(key)
             with suppress(ChildDiedError), self._replacing():
                 self.child().drop(key)
+
+    def renew(self) -> None:
+        """Hold nothing, in a fresh process."""
+        self._ready.clear()
+        if self._child is not None:
+            with suppress(ChildDiedError), self._replacing():
+                self._child.renew()
 
     def close(self) -> None:
         """End the child."""

@@ -29,7 +29,9 @@ from latbase.profiler.session import Measured, measure
 from latbase.profiler.statistics import Floats
 from latbase.supernets.supernet import Supernet
 
-SELF_TEST = dataclasses.replace(QUICK, name="self-test", min_rounds=16, max_rounds=32)
+SELF_TEST = dataclasses.replace(
+    QUICK, name="self-test", min_rounds=16, max_rounds=32, rounds_per_process=8
+)
 """About half a second a sub-network: two passes of sixty take a minute or two."""
 
 SUBNETS = 60

@@ -115,7 +115,8 @@ class Ledger:
         self._estimates: dict[str, Estimate] = {}
 
     def add(self, block: Block) -> None:
-        """Take ``block`` in; estimates change at the next :meth:`refit`."""
+        """Take ``block`` in; it changes every estimate."""
+        self._estimates = {}
         self._blocks.append(block)
         self._of[block.subject].append(block)
 
@@ -127,7 +128,13 @@ class Ledger:
         """Return how long the readings of ``subject`` took."""
         return sum(sum(block.wall_ms) for block in self._of[subject]) / 1e3
 
-    def refit(self) -> None:
+    def estimate(self, subject: str) -> Estimate:
+        """Return the estimate of ``subject``; all are fitted anew if blocks came since the last."""
+        if not self._estimates:
+            self._refit()
+        return self._estimates[subject]
+
+    def _refit(self) -> None:
         """Estimate every sub-network of the horizon anew."""
         recent = self._horizon()
         subjects = {key: i for i, key in enumerate(dict.fromkeys(b.subject for b in recent))}
@@ -151,10 +158,6 @@ class Ledger:
             )
             for key, i in subjects.items()
         }
-
-    def estimate(self, subject: str) -> Estimate:
-        """Return the estimate of ``subject`` as of the last :meth:`refit`."""
-        return self._estimates[subject]
 
     def _horizon(self) -> list[Block]:
         windows = list(dict.fromkeys(block.window for block in self._blocks))

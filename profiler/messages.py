@@ -10,15 +10,18 @@ REAL_TIME = "real-time"
 
 
 class Command(TypedDict, total=False):
-    """One command: ``add`` with a config, ``visit`` with a number of readings, or ``drop``.
+    """One command: ``add`` with a config, ``visit`` with a number of readings, ``drop``, ``renew``.
 
-    ``weigh`` asks ``add`` for the peak memory too, which takes a recorded forward pass.
+    ``weigh`` asks ``add`` for the peak memory too, which takes a recorded forward pass. ``calls``
+    is what ``add`` answered for this sub-network in another process, None the first time. ``renew``
+    asks for a fresh process that holds nothing; it answers as a child does when it starts.
     """
 
     do: Required[str]
-    key: Required[str]
+    key: str
     config: Mapping[str, object]
     weigh: bool
+    calls: int | None
     readings: int
 
 
@@ -33,6 +36,7 @@ class WorkerSpec:
         cpus: logical CPUs to pin to.
         threads: intra-op threads.
         parent: process id; the child dies with it.
+        renewed: whether fresh processes will be asked for.
     """
 
     supernet: str
@@ -46,6 +50,7 @@ class WorkerSpec:
     memory_format: str
     input_size: int
     parent: int
+    renewed: bool
 
     def to_json(self) -> str:
         """Return the spec as one line."""
@@ -60,7 +65,7 @@ class WorkerSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Started:
-    """The child is ready.
+    """The child is ready; its process id travels beside this.
 
     Attributes:
         scheduling: :data:`REAL_TIME`, or what it has instead and why.
@@ -80,7 +85,7 @@ class Added:
     Attributes:
         build_s: extracting the static sub-network.
         prepare_s: conversion and engine, compiling included.
-        warm_up_ms: each warm-up call.
+        warm_up_ms: each warm-up call; none where ``calls`` was given.
         calls: forward passes per reading.
         peak_memory_bytes: weights, buffers and the most that was allocated during a forward pass;
             None where torch could not tell or was not asked.

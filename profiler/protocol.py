@@ -63,7 +63,8 @@ class ProtocolSettings:
         time_cap_s: reading time after which sampling ends.
         window: sub-networks active at once: the company that shows the drift.
         rounds_per_process: rounds after which a fresh process takes over and builds all anew, where
-            building is cheap; None for never.
+            building is cheap; None for never. At most half of ``min_rounds``, so that those that
+            begin with different processes meet.
     """
 
     name: str
@@ -79,6 +80,11 @@ class ProtocolSettings:
     def admitted_per_round(self) -> int:
         """Sub-networks that begin in one round: the window is full before the first may end."""
         return math.ceil(self.window / self.min_rounds)
+
+    @property
+    def admitted_per_process(self) -> int:
+        """Sub-networks that begin with one process, so that none is built for a few rounds."""
+        return self.admitted_per_round * (self.rounds_per_process or 1)
 
     def retrying(self) -> "ProtocolSettings":
         """Return the limits for what was disturbed within these: twice as much of everything."""
@@ -100,22 +106,38 @@ class ProtocolSettings:
             raise InvalidInputError(
                 "A protocol needs samples_per_visit, window and rounds_per_process of at least 1."
             )
+        if self.rounds_per_process and 2 * self.rounds_per_process > self.min_rounds:
+            raise InvalidInputError(
+                f"A protocol needs rounds_per_process of at most half of min_rounds, not "
+                f"{self.rounds_per_process} with {self.min_rounds}: sub-networks that begin with "
+                "different processes would share no round."
+            )
 
 
 QUICK = ProtocolSettings(
-    name="quick", min_rounds=8, max_rounds=16, interval_percent=3.0, time_cap_s=10.0
+    name="quick",
+    min_rounds=8,
+    max_rounds=16,
+    interval_percent=3.0,
+    time_cap_s=10.0,
+    rounds_per_process=4,
 )
 DEFAULT = ProtocolSettings(
     name="default",
-    min_rounds=20,
+    min_rounds=30,
     max_rounds=40,
     interval_percent=0.8,
     time_cap_s=30.0,
     window=64,
-    rounds_per_process=16,
+    rounds_per_process=10,
 )
 THOROUGH = ProtocolSettings(
-    name="thorough", min_rounds=100, max_rounds=400, interval_percent=0.5, time_cap_s=300.0
+    name="thorough",
+    min_rounds=100,
+    max_rounds=400,
+    interval_percent=0.5,
+    time_cap_s=300.0,
+    rounds_per_process=10,
 )
 PRESETS = {preset.name: preset for preset in (QUICK, DEFAULT, THOROUGH)}
 

@@ -204,7 +204,6 @@ class Session:
                 self._built[row.subject] = row
             else:
                 self._ledger.add(row)
-        self._ledger.refit()
         if not self._ledger.blocks(REFERENCE):
             return {}  # killed before the first visit to the reference: nothing to scale by yet
         # As it was when each began: what the host has counted since is not its disturbance.
@@ -217,18 +216,17 @@ class Session:
 
     def _round(self, rota: Rota) -> list[Result]:
         """Visit every active sub-network and the reference once; return who ended and how."""
-        if self._rounds_per_process and self._rounds % self._rounds_per_process == 0:
-            self._stage.close()
-        self._rounds += 1
-        rota.admit(self._settings.admitted_per_round)
+        self._begin(rota)
         results: list[Result] = []
-        for key in rota.order([REFERENCE]):
-            try:
-                self._visit(key)
-            except MeasurementError as error:
-                results.append(self._failed(key, error))
-                rota.retire(key)
-        self._ledger.refit()
+        keys = rota.order([REFERENCE])
+        # All are ready before the first is visited: a visit finds the caches as other networks left
+        # them, not as its own warm-up did.
+        for step in (self._prepare, self._visit):
+            failures = [failure for key in keys if (failure := self._tried(step, key))]
+            for failure in failures:
+                rota.retire(failure.subnet_id)
+                keys.remove(failure.subnet_id)
+            results += failures
         after = self._conditions()
         for key in tuple(rota.active):
             rule = self._rule(key, after)
@@ -238,8 +236,25 @@ class Session:
                 results.append(self._finish(key, rule))
         return results
 
-    def _visit(self, key: str) -> None:
-        """Visit ``key`` and spool what was read."""
+    def _begin(self, rota: Rota) -> None:
+        """Admit sub-networks, in a fresh process if one is due."""
+        if self._rounds_per_process is None:
+            rota.admit(self._settings.admitted_per_round)
+        elif self._rounds % self._rounds_per_process == 0 or not rota.active:
+            self._stage.renew()
+            self._rounds = 0
+            rota.admit(self._settings.admitted_per_process)
+        self._rounds += 1
+
+    def _tried(self, step: Callable[[str], None], key: str) -> Failure | None:
+        try:
+            step(key)
+        except MeasurementError as error:
+            return self._failed(key, error)
+        return None
+
+    def _prepare(self, key: str) -> None:
+        """Make ``key`` ready; the first time, spool how it began."""
         added = self._stage.prepare(key, weigh=key not in self._built)
         if added is not None and key not in self._built:
             self._built[key] = Built(
@@ -251,6 +266,10 @@ class Session:
                 conditions=self._conditions().facts(),
             )
             self._spool.append(self._built[key])
+
+    def _visit(self, key: str) -> None:
+        """Visit ``key`` and spool what was read."""
+        self._prepare(key)  # again if the process that held it ready died since
         visited = self._stage.visit(key, self._settings.samples_per_visit)
         block = Block(
             subject=key,
@@ -302,10 +321,13 @@ class Session:
         )
 
     def _limit(self, key: str, settings: ProtocolSettings, rounds: int) -> StopRule | None:
+        half_width_percent = math.inf
+        if rounds >= settings.min_rounds:  # not believed before, so the fit can wait
+            half_width_percent = self._ledger.estimate(key).reducible_percent()
         return rules.stop_rule(
             settings,
             rounds=rounds,
-            half_width_percent=self._ledger.estimate(key).reducible_percent(),
+            half_width_percent=half_width_percent,
             reading_s=self._ledger.reading_s(key),
         )
 
@@ -419,6 +441,7 @@ class Session:
             memory_format=wanted.memory_format,
             input_size=wanted.input_size,
             parent=os.getpid(),
+            renewed=self._rounds_per_process is not None,
         )
 
     def _window(self) -> int:

@@ -1,5 +1,6 @@
 """The sub-networks a timing child holds ready: build, warm up, visit, drop. Child process only."""
 
+import gc
 import itertools
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -7,11 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import torch
-from torch.profiler import ProfilerActivity, profile
+from torch.autograd.profiler import profile
 
 import latbase.supernets
 from latbase.profiler import engines, protocol
 from latbase.profiler.messages import Added, Visited, WorkerSpec
+from latbase.supernets import Supernet
 
 GPU_WARM_UP_S = 1.0
 """A GPU takes some hundred milliseconds of load to raise its clocks."""
@@ -35,15 +37,23 @@ class Subject:
     device_ms: list[float]
 
 
+def load(name: str) -> Supernet:
+    """Return the supernet, with no thread of torch's started: copies of this process lack them."""
+    torch.set_num_threads(1)
+    return latbase.supernets.load(name)
+
+
 class Subjects:
     """All sub-networks of one configuration that are active now."""
 
-    def __init__(self, spec: WorkerSpec, read_mj: Callable[[], float] | None) -> None:
+    def __init__(
+        self, spec: WorkerSpec, network: Supernet, read_mj: Callable[[], float] | None
+    ) -> None:
         torch.set_num_threads(spec.threads)
         torch.set_flush_denormal(True)  # denormal activations cost fifteen times the time
         self._spec = spec
         self._read_mj = read_mj
-        self._supernet = latbase.supernets.load(spec.supernet)
+        self._supernet = network
         count = ROTATING_INPUTS if spec.device == "cuda" else 1
         self._inputs = [
             self._supernet.inputs(spec.batch_size, spec.input_size, seed) for seed in range(count)
@@ -53,10 +63,16 @@ class Subjects:
         self._builder = ThreadPoolExecutor(1, thread_name_prefix="builder")
         self._ready: dict[str, Subject] = {}
 
-    def add(self, key: str, config: Mapping[str, object], *, weigh: bool) -> Added:
-        """Build, convert, prepare and warm up ``config``; ``weigh`` it if asked."""
+    def add(
+        self, key: str, config: Mapping[str, object], *, weigh: bool, calls: int | None
+    ) -> Added:
+        """Build, convert, prepare and warm up ``config``; ``weigh`` it if asked.
+
+        Where ``calls`` are known from another process, the one call that preparing takes is enough:
+        first readings after one, two and three calls agreed within 0.3 %.
+        """
         begin = time.perf_counter()
-        model = self._builder.submit(self._supernet.build, config).result()
+        model = self._builder.submit(self._built, config).result()
         built = time.perf_counter()
         model, forward, inputs = self._builder.submit(self._prepared, model).result()
         spec = self._spec
@@ -64,11 +80,12 @@ class Subjects:
         call = _caller(forward, inputs, device_ms if spec.device == "cuda" else None)
         call()  # engines that compile do it now
         prepared = time.perf_counter()
-        minimum_s = GPU_WARM_UP_S if spec.device == "cuda" else 0.0
-        times = protocol.warm_up(call, time.perf_counter_ns, minimum_s=minimum_s)
-        self._ready[key] = Subject(
-            call=call, calls=protocol.calls_per_reading(min(times)), device_ms=device_ms
-        )
+        times: tuple[float, ...] = ()
+        if calls is None:
+            minimum_s = GPU_WARM_UP_S if spec.device == "cuda" else 0.0
+            times = protocol.warm_up(call, time.perf_counter_ns, minimum_s=minimum_s)
+            calls = protocol.calls_per_reading(min(times))
+        self._ready[key] = Subject(call=call, calls=calls, device_ms=device_ms)
         return Added(
             build_s=built - begin,
             prepare_s=prepared - built,
@@ -91,6 +108,13 @@ class Subjects:
                 layout=spec.memory_format,
             )
             return model, engines.prepare(model, inputs[0], engine=spec.engine), inputs
+
+    def _built(self, config: Mapping[str, object]) -> torch.nn.Module:
+        gc.disable()  # it would look through all networks again and again while one more is made
+        try:
+            return self._supernet.build(config)
+        finally:
+            gc.enable()
 
     def visit(self, key: str, readings: int) -> Visited:
         """Take ``readings`` readings of ``key``."""
@@ -156,10 +180,11 @@ def _peak_memory_bytes(model: torch.nn.Module, call: Callable[[], None], device:
         torch.cuda.reset_peak_memory_stats()
         call()
         return held + torch.cuda.max_memory_allocated() - before
-    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as recorded:
+    # Not torch.profiler.profile: around this it imports torch's compiler, two seconds.
+    with profile(profile_memory=True) as recorded:
         call()
     # Torch's public summary nets out what is allocated and freed within one operator.
-    results = getattr(recorded.profiler, "kineto_results", None)
+    results = recorded.kineto_results
     if results is None:
         return None
     events = [event for event in results.events() if event.name() == "[memory]"]

@@ -4,15 +4,24 @@ Started by :mod:`latbase.profiler.child` as ``python -m latbase.profiler.worker 
 one command per line on stdin and answers each with one line on what was stdout; everything that
 libraries print goes to stderr. Nothing here decides anything: protocol and statistics are the
 parent's.
+
+Where fresh processes will be asked for, the process that was started imports torch and loads the
+supernet, and then only makes copies of itself: a copy serves until it is asked for a fresh one, and
+the next begins with what the first had, so that nothing is imported twice and nothing that was
+built or run is left. A copy that dies takes the others' origin with it, in the same way.
 """
 
 import ctypes
+import gc
 import json
 import os
 import signal
 import sys
+import threading
+from collections.abc import Callable
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, TextIO
 
 from latbase.profiler.energy import cpu_counter, gpu_counter
 from latbase.profiler.messages import REAL_TIME, Command, Started, WorkerSpec
@@ -20,11 +29,15 @@ from latbase.profiler.probes.files import HostFiles
 
 if TYPE_CHECKING:
     from latbase.profiler.subjects import Subjects
+    from latbase.supernets import Supernet
 
 REAL_TIME_PRIORITY = 10
 """Above everything that is not real-time itself; kernel threads that matter run higher."""
 
 PR_SET_PDEATHSIG = 1
+
+RENEW = 3
+"""Status with which a copy ends that was asked for a fresh process."""
 
 
 def main() -> None:
@@ -35,18 +48,56 @@ def main() -> None:
     die_with(spec.parent)
     scheduling = isolate(spec.cpus)
     # Imported only now: the threads torch starts inherit affinity and priority.
-    from latbase.profiler.subjects import Subjects  # noqa: PLC0415
+    from latbase.profiler.subjects import load  # noqa: PLC0415
+
+    serve = partial(_serve, spec, load(spec.supernet), scheduling, channel)
+    if not spec.renewed:
+        serve()
+    elif threading.active_count() > 1:  # a copy would lack the threads the supernet started
+        if serve():
+            os.dup2(channel.fileno(), 1)
+            os.execv(sys.executable, sys.orig_argv)  # noqa: S606 -- this very program again
+    else:
+        while (status := _in_a_copy(serve)) == RENEW:
+            pass
+        _end_likewise(status)
+
+
+def _serve(spec: WorkerSpec, network: "Supernet", scheduling: str, channel: TextIO) -> bool:
+    """Carry out commands; return whether a fresh process was asked for."""
+    from latbase.profiler.subjects import Subjects  # noqa: PLC0415 -- see main
 
     counter = gpu_counter(spec.gpu_uuid) if spec.gpu_uuid else cpu_counter(HostFiles())
-    subjects = Subjects(spec, counter.read_mj)
+    subjects = Subjects(spec, network, counter.read_mj)
     started = Started(
         scheduling=scheduling,
         energy_scope=counter.scope or None,
         energy_absent=counter.absent or None,
     )
-    channel.write(json.dumps(asdict(started)) + "\n")
+    channel.write(json.dumps({"pid": os.getpid(), **asdict(started)}) + "\n")
     for line in sys.stdin:
-        channel.write(json.dumps(_answer(subjects, json.loads(line))) + "\n")
+        command: Command = json.loads(line)
+        if command["do"] == "renew":
+            return True
+        channel.write(json.dumps(_answer(subjects, command)) + "\n")
+    return False
+
+
+def _in_a_copy(serve: Callable[[], bool]) -> int:
+    """Run ``serve`` in a copy of this process; return its status, or its signal below zero."""
+    origin = os.getpid()
+    copy = os.fork()
+    if copy == 0:
+        die_with(origin)
+        gc.freeze()  # looking through what was copied would copy its pages, in mid-pass too
+        os._exit(RENEW if serve() else 0)
+    return os.waitstatus_to_exitcode(os.waitpid(copy, 0)[1])
+
+
+def _end_likewise(status: int) -> None:
+    if status < 0:
+        os.kill(os.getpid(), -status)
+    sys.exit(status)
 
 
 def _answer(subjects: "Subjects", command: Command) -> dict[str, object]:
@@ -54,7 +105,8 @@ def _answer(subjects: "Subjects", command: Command) -> dict[str, object]:
     key = command["key"]
     try:
         if command["do"] == "add":
-            return asdict(subjects.add(key, command["config"], weigh=command["weigh"]))
+            weigh, calls = command["weigh"], command["calls"]
+            return asdict(subjects.add(key, command["config"], weigh=weigh, calls=calls))
         if command["do"] == "visit":
             return asdict(subjects.visit(key, command["readings"]))
     except Exception as error:  # noqa: BLE001 -- a user's network may raise anything

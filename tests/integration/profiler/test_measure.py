@@ -3,11 +3,13 @@
 import dataclasses
 import multiprocessing
 import os
+import signal
 import threading
 import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from latbase.errors import DeviceError, InvalidInputError, MeasurementError
@@ -65,9 +67,14 @@ def test_a_larger_sub_network_takes_longer_and_more_memory(bench: Bench):
         ("killed", "not enough memory"),
     ],
 )
-def test_one_bad_sub_network_fails_alone(bench: Bench, behaviour: str, reason: str):
+@pytest.mark.parametrize("rounds_per_process", [None, 1])
+def test_one_bad_sub_network_fails_alone(
+    bench: Bench, behaviour: str, reason: str, rounds_per_process: int | None
+):
+    """Also where it dies in a copy of the process that was started."""
+    settings = dataclasses.replace(FAST, rounds_per_process=rounds_per_process)
     good, bad = bench.subnets(2), bench.subnet(behaviour)
-    results = list(bench.measure(good[0], bad, good[1]))
+    results = list(bench.measure(good[0], bad, good[1], settings=settings))
     (failure,) = [result for result in results if isinstance(result, Failure)]
     assert failure.subnet_id == bad.subnet_id
     assert reason in failure.reason
@@ -209,20 +216,106 @@ def test_a_stopped_session_continues_from_its_spool(bench: Bench):
     assert spool.read_text() == ""
 
 
-def test_fresh_processes_take_over(bench: Bench, monkeypatch: pytest.MonkeyPatch):
+OFTEN = dataclasses.replace(FAST, min_rounds=6, rounds_per_process=2)
+
+WITH_A_THREAD = f"""
+import importlib.util, threading, time
+spec = importlib.util.spec_from_file_location("toy_again", {TOY.rpartition(":")[0]!r})
+toy = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(toy)
+threading.Thread(target=time.sleep, args=(600,), daemon=True).start()
+Toy = toy.Toy
+"""
+
+
+@dataclasses.dataclass
+class Servant:
+    """Who answered when a child had started, or had been renewed."""
+
+    started_pid: int
+    pid: int
+
+
+def alive(pid: int) -> bool:
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
+@pytest.fixture
+def servants(monkeypatch: pytest.MonkeyPatch) -> list[Servant]:
+    found: list[Servant] = []
+    meet = children.Child._meet
+
+    def recorded(self: children.Child) -> None:
+        meet(self)
+        found.append(Servant(self._process.pid, self.pid))
+
+    monkeypatch.setattr(children.Child, "_meet", recorded)
+    return found
+
+
+def test_fresh_processes_take_over(bench: Bench, servants: list[Servant]):
     """Where memory comes to lie differs from process to process; several average it out."""
-    pids: list[int] = []
-    start = children.Child.__init__
-
-    def recorded(self: children.Child, *given: Any) -> None:
-        start(self, *given)
-        pids.append(self.pid)
-
-    monkeypatch.setattr(children.Child, "__init__", recorded)
-    often = dataclasses.replace(FAST, min_rounds=6, rounds_per_process=2)
-    (result,) = measured(list(bench.measure(bench.subnet(), settings=often)))
+    (result,) = measured(list(bench.measure(bench.subnet(), settings=OFTEN)))
     assert len(result.measurements[0].samples) == FAST.samples_per_visit * 6
-    assert len(set(pids)) == 3
+    assert len({each.pid for each in servants}) == 3
+    assert len({each.started_pid for each in servants}) == 1, "torch was imported once"
+    deadline = time.monotonic() + 10
+    while any(alive(each.pid) for each in servants):
+        assert time.monotonic() < deadline, "a copy outlived the process it was made of"
+        time.sleep(0.02)
+
+
+def test_a_supernet_that_starts_threads_is_loaded_by_each_process(
+    bench: Bench, servants: list[Servant], tmp_path: Path
+):
+    """Threads do not live on in a copy of their process."""
+    path = tmp_path / "with_a_thread.py"
+    path.write_text(WITH_A_THREAD)
+    results = measure(
+        bench.network,
+        bench.subnets(1),
+        bench.configuration(),
+        fingerprint=bench.fingerprint,
+        state_dir=bench.state_dir,
+        protocol=OFTEN,
+        loads_as=f"{path}:Toy",
+    )
+    assert len(measured(list(results))) == 1
+    assert len(servants) == 3
+    assert all(each.pid == each.started_pid for each in servants)
+
+
+def test_a_process_lost_between_rounds_is_replaced(bench: Bench, monkeypatch: pytest.MonkeyPatch):
+    renew = children.Child.renew
+
+    def lost(self: children.Child) -> None:
+        os.kill(self.pid, signal.SIGKILL)
+        renew(self)
+
+    monkeypatch.setattr(children.Child, "renew", lost)
+    assert len(measured(list(bench.measure(*bench.subnets(2), settings=OFTEN)))) == 2
+
+
+def test_all_are_ready_before_the_first_is_visited(bench: Bench, monkeypatch: pytest.MonkeyPatch):
+    """A visit finds the caches as other networks left them; later processes warm up no more."""
+    asked: list[Any] = []
+    ask = children.Child._ask
+
+    def recorded(self: children.Child, command: Any, timeout_s: float) -> dict[str, Any]:
+        asked.append(command)
+        return ask(self, command, timeout_s)
+
+    monkeypatch.setattr(children.Child, "_ask", recorded)
+    settings = dataclasses.replace(OFTEN, min_rounds=2, max_rounds=2, rounds_per_process=1)
+    assert len(measured(list(bench.measure(*bench.subnets(2), settings=settings)))) == 2
+    done = [command["do"] for command in asked]
+    assert done[:12] == 2 * (3 * ["add"] + 3 * ["visit"])
+    known = [command["calls"] for command in asked if command["do"] == "add"]
+    assert known[:3] == [None, None, None]
+    assert all(calls >= 1 for calls in known[3:])
 
 
 def test_kill_minus_nine_loses_at_most_the_visit_in_flight(bench: Bench):

@@ -15,6 +15,7 @@ def spec(gpu_uuid: str | None = None) -> WorkerSpec:
         memory_format="contiguous",
         input_size=224,
         parent=1,
+        renewed=True,
     )
 
 

@@ -33,7 +33,6 @@ def ledger(*blocks: Block) -> Ledger:
     made = Ledger()
     for one in blocks:
         made.add(one)
-    made.refit()
     return made
 
 

@@ -56,9 +56,9 @@ def test_fast_networks_run_several_times_per_reading():
 @pytest.mark.parametrize(
     ("rounds", "half_width", "reading_s", "rule"),
     [
-        (19, 0.1, 1, None),
-        (20, 0.8, 1, StopRule.INTERVAL),
-        (20, 0.81, 1, None),
+        (29, 0.1, 1, None),
+        (30, 0.8, 1, StopRule.INTERVAL),
+        (30, 0.81, 1, None),
         (40, 9.0, 1, StopRule.ROUNDS),
         (3, 9.0, 30, StopRule.TIME),
         (1, 9.0, 99, None),
@@ -72,8 +72,8 @@ def test_stop_rules(rounds: int, half_width: float, reading_s: float, rule: Stop
 @pytest.mark.parametrize(
     ("rounds", "half_width", "reading_s", "rule"),
     [
-        (39, 0.1, 1, None),
-        (40, 0.8, 1, StopRule.INTERVAL),
+        (59, 0.1, 1, None),
+        (60, 0.8, 1, StopRule.INTERVAL),
         (79, 9.0, 1, None),
         (80, 9.0, 1, StopRule.ROUNDS),
         (3, 9.0, 59, None),
@@ -95,6 +95,18 @@ def test_settings_that_cannot_work_are_refused(field: str):
     values = {"min_rounds": 2, "samples_per_visit": 1, "window": 1} | {field: 0}
     with pytest.raises(InvalidInputError, match="protocol needs"):
         ProtocolSettings(name="x", max_rounds=9, interval_percent=1, time_cap_s=1, **values)
+
+
+def test_processes_that_would_share_no_sub_network_are_refused():
+    with pytest.raises(InvalidInputError, match="at most half of min_rounds, not 3 with 5"):
+        ProtocolSettings(
+            name="x",
+            min_rounds=5,
+            max_rounds=9,
+            interval_percent=1,
+            time_cap_s=1,
+            rounds_per_process=3,
+        )
 
 
 def test_presets_are_named_as_they_are_found():
@@ -152,3 +164,14 @@ def test_no_more_begin_than_have_room():
     for expected in (["a", "b", "c"], ["a", "b", "c", "d"]):
         rota.admit(3)
         assert rota.active == expected
+
+
+def test_sub_networks_begin_with_processes_and_share_them_with_those_before():
+    for preset in PRESETS.values():
+        assert preset.rounds_per_process is not None
+        assert preset.admitted_per_process % preset.rounds_per_process == 0
+        assert preset.admitted_per_process <= preset.window
+    alone = ProtocolSettings(
+        name="x", min_rounds=8, max_rounds=9, interval_percent=1, time_cap_s=1, window=16
+    )
+    assert alone.admitted_per_process == alone.admitted_per_round == 2

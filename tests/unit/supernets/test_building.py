@@ -1,6 +1,7 @@
 """Static sub-networks: counted, compared with ofa's supernets, and fit to be timed."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,6 +12,7 @@ from torch import nn
 import latbase.supernets.ofa_compat  # noqa: F401 - makes ofa importable
 from latbase.errors import InvalidInputError
 from latbase.supernets import Cost, Supernet
+from latbase.supernets.filling import build_filled
 
 
 @contextmanager
@@ -101,6 +103,24 @@ def test_no_tensor_is_constant_or_denormal(net: Supernet) -> None:
         if tensor.is_floating_point():
             assert tensor.std() > 0, name
             assert tensor.abs().min() > torch.finfo(torch.float32).tiny, name
+
+
+def test_networks_that_other_threads_make_meanwhile_are_initialised() -> None:
+    torch.manual_seed(0)
+    expected = nn.Linear(4, 4).weight
+    made: list[nn.Linear] = []
+
+    def build() -> nn.Module:
+        torch.manual_seed(0)
+        with ThreadPoolExecutor(1) as other:
+            made.append(other.submit(nn.Linear, 4, 4).result())
+        return nn.Linear(4, 4)
+
+    before = nn.Linear.reset_parameters
+    filled = build_filled(build)
+    assert torch.equal(made[0].weight, expected)
+    assert not torch.equal(filled.state_dict()["weight"], expected)
+    assert nn.Linear.reset_parameters is before
 
 
 def test_input_sizes_reach_the_inputs(net: Supernet) -> None:
