@@ -16,6 +16,12 @@ from latbase.searcher.problem import History, Problem
 BLOCK = 512
 """Rows ranked against each other at once when many are thinned out."""
 
+LONE = 0.25
+"""Share of a generation that counts for one sub-network of those who ask for one at a time.
+
+A generation's worth would take MOEA/D, which asks so, minutes; one teaches it nothing.
+"""
+
 
 class Predicted:
     """Objective vectors of sub-networks that were not evaluated.
@@ -82,9 +88,8 @@ def inner_search(
         method.tell(genotypes, outcome)
         visited.append(genotypes)
         outcomes.append(outcome)
-        # Some ask for one at a time (MOEA/D): a generation is then as many of them.
         lone = len(genotypes) == 1 and not isinstance(method, FastNSGA2)
-        generation += 1.0 / setting.population if lone else 1.0
+        generation += LONE if lone else 1.0
     return np.vstack(visited), Minimised.stacked(outcomes)
 
 

@@ -179,6 +179,38 @@ def test_what_is_known_is_told_again_and_never_evaluated_again(
     assert len(made) > 1  # one that only repeats itself begins anew
 
 
+class OneByOne:
+    """Asks for one sub-network at a time."""
+
+    def __init__(self, setting: Setting) -> None:
+        self._some = setting.problem.space.sample(100, 2)
+        self.asked = 0
+        lone.append(self)
+
+    def ask(self) -> Genotypes:
+        self.asked += 1
+        return self._some[[self.asked]]
+
+    def tell(self, genotypes: Genotypes, outcome: Minimised) -> None:
+        """Learn nothing."""
+
+
+lone: list[OneByOne] = []
+
+
+def test_who_asks_for_one_at_a_time_gets_more_turns_on_predictions(
+    space: SearchSpace,
+    objectives: list[Objective],
+    evaluate: Evaluate,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("latbase.searcher.tactics.concurrent.GENERATIONS", 5)
+    lone.clear()
+    search = Search(space, objectives, "concurrent", algorithm=f"{__name__}:OneByOne", population=6)
+    drive(search, evaluate, 12)
+    assert lone[0].asked == 20
+
+
 def broken_factory(setting: Setting) -> Forgetful:
     raise RuntimeError(f"no licence for {setting.population}")
 
