@@ -1,4 +1,7 @@
-"""What a daemon costs while there is nothing to do: a real one, on an empty file of its own.
+"""What a daemon costs while there is nothing to do: a real one, on an empty store.
+
+The first owns a file and serves it, the second works for a service that is elsewhere, as on every
+host of a fleet but one.
 
 python bench/idle.py [--seconds 60]
 """
@@ -9,6 +12,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -26,19 +31,43 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60.0)
     seconds = parser.parse_args().seconds
     with tempfile.TemporaryDirectory() as folder:
-        daemon = start(Path(folder))
-        try:
-            time.sleep(SETTLED_S)
-            report(psutil.Process(daemon.pid), seconds)
-        finally:
-            daemon.terminate()
-            daemon.wait()
+        print("owning its store:")
+        observe(Path(folder), str(Path(folder) / "idle.duckdb"), seconds)
+    with tempfile.TemporaryDirectory() as folder, service(Path(folder) / "served.duckdb") as url:
+        print("working for a service:")
+        observe(Path(folder), url, seconds)
 
 
-def start(folder: Path) -> "subprocess.Popen[str]":
-    """Start a daemon that owns a new store, and return when it has reached it."""
+@contextmanager
+def service(path: Path) -> Iterator[str]:
+    """Serve a new store in a process of its own; give its address."""
+    serving = subprocess.Popen(
+        [sys.executable, "-m", "latbase", "--store", path, "serve", "--port", "0"],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield str(serving.stdout and serving.stdout.readline()).strip()
+    finally:
+        serving.terminate()
+        serving.communicate()
+
+
+def observe(folder: Path, store: str, seconds: float) -> None:
+    """Start a daemon, let it settle, report, and end it."""
+    daemon = start(folder, store)
+    try:
+        time.sleep(SETTLED_S)
+        report(psutil.Process(daemon.pid), seconds)
+    finally:
+        daemon.terminate()
+        daemon.wait()
+
+
+def start(folder: Path, store: str) -> "subprocess.Popen[str]":
+    """Start a daemon and return when it has reached ``store``."""
     daemon = subprocess.Popen(
-        [sys.executable, "-m", "latbase", "--store", folder / "idle.duckdb", "daemon", "run"],
+        [sys.executable, "-m", "latbase", "--store", store, "daemon", "run"],
         env=os.environ | {"LATBASE_STATE_DIR": str(folder)},
         stderr=subprocess.PIPE,
         text=True,

@@ -42,28 +42,27 @@ SEED = 60
 PEER_WARM_UP, PEER_RUNS = 10, 50
 PEER_TAU_SETTINGS = (
     ProtocolSettings(
+        name="3 rounds in one process",
+        min_rounds=3,
+        max_rounds=3,
+        interval_percent=0.01,
+        time_cap_s=10,
+    ),
+    ProtocolSettings(
         name="6 rounds in one process",
         min_rounds=6,
         max_rounds=6,
         interval_percent=0.01,
         time_cap_s=10,
     ),
-    ProtocolSettings(
-        name="12 rounds in two processes",
-        min_rounds=12,
-        max_rounds=12,
-        interval_percent=0.01,
-        time_cap_s=10,
-        rounds_per_process=6,
-    ),
 )
 """Cheap settings, to find what the peer's own repeatability costs here."""
 
 ONE_HEAP = dataclasses.replace(DEFAULT, name="one heap")
 WITHOUT = (
-    dataclasses.replace(DEFAULT, name="one process", rounds_per_process=None),
+    dataclasses.replace(DEFAULT, name="nothing moved", rounds_per_place=None),
     dataclasses.replace(DEFAULT, name="5 rounds per process", rounds_per_process=5),
-    dataclasses.replace(DEFAULT, name="15 rounds per process", rounds_per_process=15),
+    dataclasses.replace(DEFAULT, name="10 rounds per process", rounds_per_process=10),
     dataclasses.replace(
         DEFAULT,
         name="two readings",

@@ -106,6 +106,10 @@ class Child:
         """Free the memory of ``key``."""
         self._ask({"do": "drop", "key": key}, VISIT_TIMEOUT_S)
 
+    def move(self) -> None:
+        """Give all that is held other places in memory."""
+        self._ask({"do": "move"}, ADD_TIMEOUT_S)
+
     def renew(self) -> None:
         """Go on with a fresh process, which holds nothing."""
         self._send({"do": "renew"})
@@ -235,6 +239,16 @@ class Stage:
             self._ready.remove(key)
             with suppress(ChildDiedError), self._replacing():
                 self.child().drop(key)
+
+    def move(self) -> None:
+        """Give all that is held other places in memory.
+
+        Raises:
+            MeasurementError: a network's tensors cannot be copied.
+        """
+        if self._child is not None:
+            with suppress(ChildDiedError), self._replacing():
+                self._child.move()
 
     def renew(self) -> None:
         """Hold nothing, in a fresh process."""

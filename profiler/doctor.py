@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from scipy.stats import kendalltau
 
 from latbase.db.networks import subnets_of
 from latbase.db.records import Configuration, Measurement
@@ -75,6 +74,8 @@ class Advice:
 
 def rank_correlation(first: Floats, second: Floats) -> float:
     """Return Kendall's τ of two passes over the same sub-networks, (n,) each."""
+    from scipy.stats import kendalltau  # noqa: PLC0415 - half a second that few commands need
+
     return float(kendalltau(first, second).statistic)
 
 

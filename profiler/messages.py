@@ -10,11 +10,12 @@ REAL_TIME = "real-time"
 
 
 class Command(TypedDict, total=False):
-    """One command: ``add`` with a config, ``visit`` with a number of readings, ``drop``, ``renew``.
+    """One command: ``add`` a config, ``visit`` for some readings, ``drop``, ``move``, ``renew``.
 
     ``weigh`` asks ``add`` for the peak memory too, which takes a recorded forward pass. ``calls``
-    is what ``add`` answered for this sub-network in another process, None the first time. ``renew``
-    asks for a fresh process that holds nothing; it answers as a child does when it starts.
+    is what ``add`` answered for this sub-network in another process, None the first time. ``move``
+    gives all that is held other places in memory. ``renew`` asks for a fresh process that holds
+    nothing; it answers as a child does when it starts.
     """
 
     do: Required[str]

@@ -65,6 +65,8 @@ class ProtocolSettings:
         rounds_per_process: rounds after which a fresh process takes over and builds all anew, where
             building is cheap; None for never. At most half of ``min_rounds``, so that those that
             begin with different processes meet.
+        rounds_per_place: rounds after which weights and activations move to other places in
+            memory, in the same process, where that is cheap; None for never.
     """
 
     name: str
@@ -75,6 +77,7 @@ class ProtocolSettings:
     time_cap_s: float
     window: int = 32
     rounds_per_process: int | None = None
+    rounds_per_place: int | None = None
 
     @property
     def admitted_per_round(self) -> int:
@@ -101,10 +104,12 @@ class ProtocolSettings:
                 f"A protocol needs {FEWEST_ROUNDS} <= min_rounds <= max_rounds, not "
                 f"{self.min_rounds} and {self.max_rounds}: one round shows no variation."
             )
-        counts = (self.samples_per_visit, self.window, self.rounds_per_process)
+        rounds = (self.rounds_per_process, self.rounds_per_place)
+        counts = (self.samples_per_visit, self.window, *rounds)
         if any(count is not None and count < 1 for count in counts):
             raise InvalidInputError(
-                "A protocol needs samples_per_visit, window and rounds_per_process of at least 1."
+                "A protocol needs samples_per_visit, window, rounds_per_process and "
+                "rounds_per_place of at least 1."
             )
         if self.rounds_per_process and 2 * self.rounds_per_process > self.min_rounds:
             raise InvalidInputError(
@@ -124,12 +129,13 @@ QUICK = ProtocolSettings(
 )
 DEFAULT = ProtocolSettings(
     name="default",
-    min_rounds=30,
-    max_rounds=40,
-    interval_percent=0.8,
+    min_rounds=40,
+    max_rounds=44,
+    interval_percent=0.6,
     time_cap_s=30.0,
     window=64,
-    rounds_per_process=10,
+    rounds_per_process=20,
+    rounds_per_place=5,
 )
 THOROUGH = ProtocolSettings(
     name="thorough",
@@ -137,7 +143,8 @@ THOROUGH = ProtocolSettings(
     max_rounds=400,
     interval_percent=0.5,
     time_cap_s=300.0,
-    rounds_per_process=10,
+    rounds_per_process=20,
+    rounds_per_place=5,
 )
 PRESETS = {preset.name: preset for preset in (QUICK, DEFAULT, THOROUGH)}
 

@@ -174,6 +174,8 @@ class Session:
         cheap = configuration.device == "cpu" and configuration.engine == "eager"
         # A GPU needs seconds to warm up again, and compiling takes up to a minute per sub-network.
         self._rounds_per_process = settings.rounds_per_process if cheap else None
+        # Compiled code may hold copies of the weights, which cannot be moved.
+        self._rounds_per_place = settings.rounds_per_place if cheap else None
         self._epoch = uuid.uuid4().hex[:8]
         self._throttle_events = throttle_events(self._files, self._cpus)
         self._stage = Stage(self._worker_spec(), lambda key: self._subnet(key).config)
@@ -244,7 +246,17 @@ class Session:
             self._stage.renew()
             self._rounds = 0
             rota.admit(self._settings.admitted_per_process)
+        if self._rounds_per_place and self._rounds and self._rounds % self._rounds_per_place == 0:
+            self._move()
         self._rounds += 1
+
+    def _move(self) -> None:
+        """Give all that is ready other places in memory, unless a network does not allow it."""
+        try:
+            self._stage.move()
+        except MeasurementError as error:
+            self._on_event(f"Networks stay where they are in memory: {error}.")
+            self._rounds_per_place = None
 
     def _tried(self, step: Callable[[str], None], key: str) -> Failure | None:
         try:

@@ -1,7 +1,9 @@
 """The sub-networks a timing child holds ready: build, warm up, visit, drop. Child process only."""
 
+import ctypes
 import gc
 import itertools
+import random
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -22,16 +24,22 @@ ROTATING_INPUTS = 4
 """Inputs a GPU gets in turn, so that none stays in a cache between calls."""
 
 
+CACHE_LINE, LINES = 64, 1600
+"""Bytes, and how many a padding may have: 100 kB, many times the 4 kB of a page."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
     """A sub-network that is ready to be timed.
 
     Attributes:
+        model: the network.
         call: one forward pass; it returns when the result is there.
         calls: forward passes per reading.
         device_ms: GPU time of each call since it was last cleared; stays empty on a CPU.
     """
 
+    model: torch.nn.Module
     call: Callable[[], None]
     calls: int
     device_ms: list[float]
@@ -85,7 +93,7 @@ class Subjects:
             minimum_s = GPU_WARM_UP_S if spec.device == "cuda" else 0.0
             times = protocol.warm_up(call, time.perf_counter_ns, minimum_s=minimum_s)
             calls = protocol.calls_per_reading(min(times))
-        self._ready[key] = Subject(call=call, calls=calls, device_ms=device_ms)
+        self._ready[key] = Subject(model=model, call=call, calls=calls, device_ms=device_ms)
         return Added(
             build_s=built - begin,
             prepare_s=prepared - built,
@@ -139,9 +147,27 @@ class Subjects:
             energy_mj=spent,
         )
 
+    def move(self) -> None:
+        """Give weights and activations other places in memory, as a fresh process would.
+
+        Places decide what pushes what out of a cache. Free pages go back to the kernel and come
+        again in another order; a padding shifts the activations within theirs; weights are copied.
+        """
+        ctypes.CDLL(None).malloc_trim(0)
+        self._padding = torch.empty(CACHE_LINE * random.randrange(LINES), dtype=torch.uint8)
+        subjects = list(self._ready.values())
+        for subject in random.sample(subjects, len(subjects)):
+            self._builder.submit(_copy_weights, subject.model).result()
+
     def drop(self, key: str) -> None:
         """Forget ``key`` and free its memory."""
         self._ready.pop(key, None)
+
+
+def _copy_weights(model: torch.nn.Module) -> None:
+    with torch.inference_mode():
+        for tensor in (*model.parameters(), *model.buffers()):
+            tensor.data = tensor.data.clone()
 
 
 def _caller(

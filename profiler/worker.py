@@ -102,13 +102,16 @@ def _end_likewise(status: int) -> None:
 
 def _answer(subjects: "Subjects", command: Command) -> dict[str, object]:
     """Carry out ``command``; an error of the sub-network is an answer, not the end."""
-    key = command["key"]
+    key = command.get("key", "")  # move is for all
     try:
         if command["do"] == "add":
             weigh, calls = command["weigh"], command["calls"]
             return asdict(subjects.add(key, command["config"], weigh=weigh, calls=calls))
         if command["do"] == "visit":
             return asdict(subjects.visit(key, command["readings"]))
+        if command["do"] == "move":
+            subjects.move()
+            return {}
     except Exception as error:  # noqa: BLE001 -- a user's network may raise anything
         return {"error": f"{type(error).__name__}: {error}"}
     subjects.drop(key)

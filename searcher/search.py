@@ -8,7 +8,7 @@ import numpy as np
 from latbase.errors import SearchError
 from latbase.searcher.algorithms import ALGORITHMS
 from latbase.searcher.knowledge import Genotypes, Knowledge, Values
-from latbase.searcher.naming import resolve
+from latbase.searcher.naming import resolve, users_code
 from latbase.searcher.objectives import Objective
 from latbase.searcher.predictors.fitting import AUTO, KINDS, LEAST_ROWS
 from latbase.searcher.problem import History, Problem, keys
@@ -71,6 +71,7 @@ class Search:
             algorithm=algorithm, predictor=predictor, population=population, training=training
         )
         self._history = History(space.p, len(objectives))
+        self._tactic_name = tactic
         self._tactic = make_tactic(tactic, self.problem, options)
         self._asked: Genotypes = self._history.genotypes
         self._answers: dict[bytes, Values] = {}
@@ -94,8 +95,8 @@ class Search:
         """Return the next sub-networks to evaluate, int8 (k, p) with k >= 1, none seen before.
 
         Raises:
-            SearchError: earlier ones still wait for their values, or every sub-network of the space
-                has been evaluated.
+            SearchError: earlier ones still wait for their values, every sub-network of the space
+                has been evaluated, or the user's tactic raised something.
         """
         if len(self.pending):
             raise SearchError(
@@ -106,9 +107,9 @@ class Search:
             raise SearchError(
                 f"All {self.problem.space.size} sub-networks of the space have been evaluated."
             )
-        with one_thread():
+        with one_thread(), users_code("tactic", self._tactic_name, "ask()"):
             proposed = self._tactic.ask(self._history)
-        self.problem.space.validate(proposed)  # users bring algorithms of their own
+            self.problem.space.validate(proposed)
         proposed = self._history.fresh(self.problem.space.canonical(proposed))
         self._asked = proposed if len(proposed) else self._unseen()
         return self._asked.copy()

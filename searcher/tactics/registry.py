@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol, cast
 
 from latbase.searcher.knowledge import Genotypes
-from latbase.searcher.naming import resolve
+from latbase.searcher.naming import resolve, users_code
 from latbase.searcher.problem import History, Problem
 
 TACTICS = {
@@ -59,6 +59,8 @@ def make_tactic(name: str, problem: Problem, options: Options) -> Tactic:
 
     Raises:
         UnknownNameError: there is no such tactic.
+        SearchError: the user's factory raised something.
     """
     factory = cast("Callable[[Problem, Options], Tactic]", resolve("tactic", name, TACTICS))
-    return factory(problem, options)
+    with users_code("tactic", name, "its factory"):
+        return factory(problem, options)

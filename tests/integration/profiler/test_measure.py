@@ -17,6 +17,7 @@ from latbase.profiler import Failure, Measured, doctor, measure, possible
 from latbase.profiler import child as children
 from latbase.profiler.ledger import Block
 from latbase.profiler.messages import REAL_TIME
+from latbase.profiler.protocol import ProtocolSettings
 from latbase.profiler.spool import Spool
 
 from .conftest import FAST, TOY, Bench
@@ -297,6 +298,60 @@ def test_a_process_lost_between_rounds_is_replaced(bench: Bench, monkeypatch: py
 
     monkeypatch.setattr(children.Child, "renew", lost)
     assert len(measured(list(bench.measure(*bench.subnets(2), settings=OFTEN)))) == 2
+
+
+@pytest.mark.parametrize("rounds_per_process", [None, 4])
+def test_networks_move_within_a_process(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, rounds_per_process: int | None
+):
+    moved: list[int] = []
+    move = children.Child.move
+
+    def recorded(self: children.Child) -> None:
+        moved.append(self.pid)
+        move(self)
+
+    monkeypatch.setattr(children.Child, "move", recorded)
+    settings = dataclasses.replace(
+        FAST,
+        min_rounds=8,
+        max_rounds=8,
+        rounds_per_process=rounds_per_process,
+        rounds_per_place=3,
+    )
+    assert len(measured(list(bench.measure(bench.subnet(), settings=settings)))) == 1
+    assert len(moved) == 2
+    assert len(set(moved)) == (1 if rounds_per_process is None else 2)
+
+
+@pytest.mark.parametrize("settings", [OFTEN, FAST])
+def test_a_process_lost_in_a_move_is_replaced(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, settings: ProtocolSettings
+):
+    move = children.Child.move
+
+    def lost(self: children.Child) -> None:
+        os.kill(self.pid, signal.SIGKILL)
+        move(self)
+
+    monkeypatch.setattr(children.Child, "move", lost)
+    settings = dataclasses.replace(settings, rounds_per_place=1)
+    assert len(measured(list(bench.measure(*bench.subnets(2), settings=settings)))) == 2
+
+
+def test_networks_that_cannot_be_moved_stay(bench: Bench, monkeypatch: pytest.MonkeyPatch):
+    asked = 0
+
+    def refused(_: children.Child) -> None:
+        nonlocal asked
+        asked += 1
+        raise MeasurementError("RuntimeError: no copy of these weights")
+
+    monkeypatch.setattr(children.Child, "move", refused)
+    settings = dataclasses.replace(FAST, min_rounds=6, rounds_per_place=2)
+    assert len(measured(list(bench.measure(bench.subnet(), settings=settings)))) == 1
+    assert asked == 1
+    assert [event for event in bench.events if "no copy of these weights" in event]
 
 
 def test_all_are_ready_before_the_first_is_visited(bench: Bench, monkeypatch: pytest.MonkeyPatch):

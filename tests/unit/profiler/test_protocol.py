@@ -4,7 +4,7 @@ import pytest
 
 from latbase.errors import InvalidInputError
 from latbase.profiler import protocol
-from latbase.profiler.protocol import DEFAULT, PRESETS, ProtocolSettings, Rota, StopRule, stop_rule
+from latbase.profiler.protocol import PRESETS, ProtocolSettings, Rota, StopRule, stop_rule
 
 
 class Machine:
@@ -53,6 +53,11 @@ def test_fast_networks_run_several_times_per_reading():
     assert machine.calls == 10
 
 
+LIMITS = ProtocolSettings(
+    name="limits", min_rounds=30, max_rounds=40, interval_percent=0.8, time_cap_s=30
+)
+
+
 @pytest.mark.parametrize(
     ("rounds", "half_width", "reading_s", "rule"),
     [
@@ -65,7 +70,7 @@ def test_fast_networks_run_several_times_per_reading():
     ],
 )
 def test_stop_rules(rounds: int, half_width: float, reading_s: float, rule: StopRule | None):
-    found = stop_rule(DEFAULT, rounds=rounds, half_width_percent=half_width, reading_s=reading_s)
+    found = stop_rule(LIMITS, rounds=rounds, half_width_percent=half_width, reading_s=reading_s)
     assert found == rule
 
 
@@ -83,13 +88,14 @@ def test_stop_rules(rounds: int, half_width: float, reading_s: float, rule: Stop
 def test_what_was_disturbed_is_retried_to_twice_the_limits(
     rounds: int, half_width: float, reading_s: float, rule: StopRule | None
 ):
-    limits = DEFAULT.retrying()
+    limits = LIMITS.retrying()
     found = stop_rule(limits, rounds=rounds, half_width_percent=half_width, reading_s=reading_s)
     assert found == rule
 
 
 @pytest.mark.parametrize(
-    "field", ["min_rounds", "samples_per_visit", "window", "rounds_per_process"]
+    "field",
+    ["min_rounds", "samples_per_visit", "window", "rounds_per_process", "rounds_per_place"],
 )
 def test_settings_that_cannot_work_are_refused(field: str):
     values = {"min_rounds": 2, "samples_per_visit": 1, "window": 1} | {field: 0}
