@@ -82,8 +82,11 @@ def test_one_bad_sub_network_fails_alone(
     assert len(results) == 3
 
 
+TO_THE_LAST_ROUND = dataclasses.replace(FAST, interval_percent=0.001)
+
+
 def test_what_waits_for_its_processor_is_retried_then_kept_and_marked(bench: Bench):
-    (waits,) = measured(list(bench.measure(bench.subnet("wait"))))
+    (waits,) = measured(list(bench.measure(bench.subnet("wait"), settings=TO_THE_LAST_ROUND)))
     latency = waits.measurements[0]
     assert len(latency.samples) == 2 * FAST.samples_per_visit * FAST.max_rounds
     assert latency.verdict == "disturbed"
@@ -91,7 +94,7 @@ def test_what_waits_for_its_processor_is_retried_then_kept_and_marked(bench: Ben
 
 
 def test_what_was_disturbed_for_a_while_is_retried_until_it_is_not(bench: Bench):
-    (wakes,) = measured(list(bench.measure(bench.subnet("wake"))))
+    (wakes,) = measured(list(bench.measure(bench.subnet("wake"), settings=TO_THE_LAST_ROUND)))
     latency = wakes.measurements[0]
     started: Any = latency.conditions["started"]
     if started["scheduling"] != REAL_TIME:
