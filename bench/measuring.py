@@ -30,7 +30,8 @@ import latbase.supernets
 from latbase.db.networks import subnets_of
 from latbase.db.records import Configuration, Measurement, Subnet
 from latbase.profiler import Fingerprint, Measured, doctor, fingerprint, measure
-from latbase.profiler.child import FIXED_ENVIRONMENT, Child
+from latbase.profiler import child as children
+from latbase.profiler.child import Child
 from latbase.profiler.messages import Added
 from latbase.profiler.protocol import DEFAULT, PRESETS, ProtocolSettings
 from latbase.searcher import fit_predictor
@@ -59,10 +60,11 @@ PEER_TAU_SETTINGS = (
 """Cheap settings, to find what the peer's own repeatability costs here."""
 
 ONE_HEAP = dataclasses.replace(DEFAULT, name="one heap")
+SMALL_PAGES = dataclasses.replace(DEFAULT, name="small pages")
 WITHOUT = (
     dataclasses.replace(DEFAULT, name="nothing moved", rounds_per_place=None),
-    dataclasses.replace(DEFAULT, name="5 rounds per process", rounds_per_process=5),
-    dataclasses.replace(DEFAULT, name="10 rounds per process", rounds_per_process=10),
+    dataclasses.replace(DEFAULT, name="6 rounds per process", rounds_per_process=6),
+    SMALL_PAGES,
     dataclasses.replace(
         DEFAULT,
         name="two readings",
@@ -213,10 +215,12 @@ def building_noted() -> Iterator[list[float]]:
 
 def ours(task: Task, host: str, settings: ProtocolSettings) -> Row:
     heaps = {"MALLOC_ARENA_MAX": "1"} if settings is ONE_HEAP else {}
+    pages = "" if settings is SMALL_PAGES else children.HUGE_PAGES
     with (
         building_noted() as spent,
         tempfile.TemporaryDirectory(dir=task.state_dir) as scratch,
-        mock.patch.dict(FIXED_ENVIRONMENT, heaps),
+        mock.patch.dict(children.FIXED_ENVIRONMENT, heaps),
+        mock.patch.object(children, "HUGE_PAGES", pages),
     ):
         own = dataclasses.replace(task, state_dir=Path(scratch))
         begin = time.monotonic()

@@ -43,6 +43,10 @@ FIXED_ENVIRONMENT = {
     "MALLOC_ARENA_MAX": "8",
 }
 
+HUGE_PAGES = "glibc.malloc.hugetlb=1"
+"""Ask the kernel for pages of 2 MB: with pages of 4 kB, translating addresses took a tenth of the
+time of a pass, and as pages happened to lie, a fifth of the noise."""
+
 
 class ChildDiedError(MeasurementError):
     """The child ended or had to be ended; the message says how and what it said last."""
@@ -177,10 +181,12 @@ class Child:
 def child_environment(spec: WorkerSpec, environ: Mapping[str, str]) -> dict[str, str]:
     """Return the environment of a child: explicit threads, passive waiting, one visible GPU."""
     places = ",".join(f"{{{cpu}}}" for cpu in spec.cpus)
+    tunables = ":".join(filter(None, [environ.get("GLIBC_TUNABLES"), HUGE_PAGES]))
     threads = str(spec.threads)
     return {
         **environ,
         **FIXED_ENVIRONMENT,
+        "GLIBC_TUNABLES": tunables,
         "OMP_NUM_THREADS": threads,
         "MKL_NUM_THREADS": threads,
         "OMP_PLACES": places,

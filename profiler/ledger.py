@@ -92,12 +92,10 @@ class Estimate:
         in another process falls is wider than the one of the level itself.
 
         Args:
-            scale_error: relative standard error of the reference network.
+            scale_error: standard error of the scale, which reference networks carry.
             offset: how much slower the session is than its scale, in log units.
         """
-        # Of this network and of the reference that carries the scale, in both processes.
-        processes = 4 * PROCESS_SD**2
-        variance = 2 * self.error**2 + scale_error**2 + processes
+        variance = 2 * (self.error**2 + PROCESS_SD**2) + scale_error**2
         variance += (SENSITIVITY_SD * (self.drift + offset)) ** 2
         return 100 * quantile(self.visits) * math.sqrt(variance)
 

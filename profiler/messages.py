@@ -70,11 +70,14 @@ class Started:
 
     Attributes:
         scheduling: :data:`REAL_TIME`, or what it has instead and why.
+        huge_pages: whom the kernel gives huge pages: ``always``, ``madvise`` (those that ask, as
+            the child does) or ``never``; None where it does not tell.
         energy_scope: what the energy counter covers; None if there is none.
         energy_absent: why there is none.
     """
 
     scheduling: str
+    huge_pages: str | None
     energy_scope: str | None
     energy_absent: str | None
 

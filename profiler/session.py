@@ -21,7 +21,7 @@ from latbase.db.networks import subnets_of
 from latbase.db.records import Configuration, Facts, Measurement, Subnet
 from latbase.errors import MeasurementError
 from latbase.profiler import protocol as rules
-from latbase.profiler.anchor import Anchor, read_anchor, write_anchor
+from latbase.profiler.anchor import Scale, anchored, read_anchors, scale_of, write_anchors
 from latbase.profiler.child import ChildDiedError, Stage
 from latbase.profiler.conditions import (
     Conditions,
@@ -31,7 +31,7 @@ from latbase.profiler.conditions import (
 )
 from latbase.profiler.feasibility import refuse_impossible
 from latbase.profiler.fingerprint import Fingerprint
-from latbase.profiler.ledger import Block, Built, Ledger
+from latbase.profiler.ledger import Block, Built, Estimate, Ledger
 from latbase.profiler.locks import device_lock
 from latbase.profiler.messages import WorkerSpec
 from latbase.profiler.placement import choose_cpus, choose_gpu
@@ -44,11 +44,17 @@ from latbase.profiler.verdict import disturbances, judge
 from latbase.supernets.supernet import Supernet
 
 REFERENCE = "reference"
-"""Key of the reference network among the sub-networks of a session."""
+"""Key of the first reference network among the sub-networks of a session."""
 
 REFERENCE_SEED = 0
-"""The reference network is the first sub-network this seed draws: an ordinary one, always the
+"""The reference networks are the first sub-networks this seed draws: ordinary ones, always the
 same."""
+
+MOST_REFERENCES = 4
+"""Each is off by half a per cent or more from session to session, and the scale by their mean."""
+
+SUBNETS_PER_REFERENCE = 16
+"""So that reference networks take a sixteenth of the time, or a single one as long as any other."""
 
 MEMORY_SHARE = 0.5
 """Of the free memory, what the sub-networks held ready may take."""
@@ -160,14 +166,14 @@ class Session:
         self._fingerprint = fingerprint
         self._settings = settings
         self._spool = spool
-        self._scale = scale
+        self._scale_file = scale
         self._gpu = gpu
         self._loads_as = loads_as
         self._on_event = on_event
         self._files = HostFiles()
         self._cpus = choose_cpus(fingerprint.cores, fingerprint.limits, configuration.threads)
-        self._reference = self._reference_subnet()
-        self._anchor = read_anchor(scale, self._reference.subnet_id)
+        self._references = self._drawn_references()
+        self._anchors = read_anchors(scale)
         self._ledger = Ledger()
         self._built: dict[str, Built] = {}
         self._visits = self._rounds = 0
@@ -206,8 +212,8 @@ class Session:
                 self._built[row.subject] = row
             else:
                 self._ledger.add(row)
-        if not self._ledger.blocks(REFERENCE):
-            return {}  # killed before the first visit to the reference: nothing to scale by yet
+        if not self._reference_estimates():
+            return {}  # killed before the first visit to a reference: nothing to scale by yet
         # As it was when each began: what the host has counted since is not its disturbance.
         rules_met = {
             key: self._rule(key, Conditions.from_facts(self._built[key].conditions))
@@ -217,18 +223,19 @@ class Session:
         return {key: rule for key, rule in rules_met.items() if rule is not None}
 
     def _round(self, rota: Rota) -> list[Result]:
-        """Visit every active sub-network and the reference once; return who ended and how."""
+        """Visit every active sub-network and reference once; return who ended and how."""
         self._begin(rota)
         results: list[Result] = []
-        keys = rota.order([REFERENCE])
+        keys = rota.order(self._references)
         # All are ready before the first is visited: a visit finds the caches as other networks left
         # them, not as its own warm-up did.
         for step in (self._prepare, self._visit):
             failures = [failure for key in keys if (failure := self._tried(step, key))]
             for failure in failures:
-                rota.retire(failure.subnet_id)
                 keys.remove(failure.subnet_id)
-            results += failures
+                if failure.subnet_id in rota.active:
+                    rota.retire(failure.subnet_id)
+                    results.append(failure)
         after = self._conditions()
         for key in tuple(rota.active):
             rule = self._rule(key, after)
@@ -298,9 +305,9 @@ class Session:
         self._ledger.add(block)
 
     def _failed(self, key: str, error: MeasurementError) -> Failure:
-        if key == REFERENCE:
+        if self._references.pop(key, None) is not None and not self._references:
             raise MeasurementError(
-                f"The reference sub-network of {self._network.name} cannot be measured: {error}"
+                f"No reference sub-network of {self._network.name} can be measured: {error}"
             ) from error
         if isinstance(error, ChildDiedError):
             self._on_event(f"Sub-network {key}: {error}. Going on with a fresh process.")
@@ -343,24 +350,16 @@ class Session:
             reading_s=self._ledger.reading_s(key),
         )
 
-    def _half_width_percent(self, key: str) -> float:
-        reference = self._ledger.estimate(REFERENCE)
-        anchor_error = self._anchor.error if self._anchor else 0.0
-        offset = reference.level - math.log(self._anchor.level_ms) if self._anchor else 0.0
-        return self._ledger.estimate(key).half_width_percent(
-            scale_error=math.hypot(reference.error, anchor_error), offset=offset
-        )
-
     def _finish(self, key: str, rule: StopRule) -> Measured:
-        anchor = self._anchored()
-        shift = math.log(anchor.level_ms) - self._ledger.estimate(REFERENCE).level
+        scale = self._anchored_scale()
         blocks, built = self._ledger.blocks(key), self._built[key]
-        after, half_width = self._conditions(), self._half_width_percent(key)
+        estimate, after = self._ledger.estimate(key), self._conditions()
+        half_width = estimate.half_width_percent(scale_error=scale.error, offset=-scale.shift)
         verdict = judge(
             half_width_percent=half_width,
             blocks=blocks,
             threads=self._configuration.threads,
-            offset_percent=100 * math.expm1(-shift),
+            offset_percent=scale.offset_percent,
             before=Conditions.from_facts(built.conditions),
             after=after,
             elapsed_s=blocks[-1].at - blocks[0].at,
@@ -374,39 +373,47 @@ class Session:
             ),
             blocks=blocks,
             built=built,
-            estimate=self._ledger.estimate(key),
-            shift=shift,
+            estimate=estimate,
+            shift=scale.shift,
             half_width_percent=half_width,
             stopped_by=rule,
             verdict=verdict,
             settings=self._settings,
-            conditions=self._facts(built, after, anchor, shift),
+            conditions=self._facts(built, after, scale),
         )
         return Measured(subnet_id=key, measurements=measurements(finding))
 
-    def _anchored(self) -> Anchor:
-        """Return the anchor; the first result of a configuration sets it."""
-        if self._anchor is None:
-            reference = self._ledger.estimate(REFERENCE)
-            self._anchor = Anchor(
-                subnet_id=self._reference.subnet_id,
-                level_ms=math.exp(reference.level),
-                error=reference.error,
-                at=time.time(),
-            )
-            write_anchor(self._scale, self._anchor)
-        return self._anchor
+    def _anchored_scale(self) -> Scale:
+        """Return the scale; the first result sets it for references that no session had before."""
+        found = self._reference_estimates()
+        scale = scale_of(self._anchors, found)
+        anchors = anchored(self._anchors, found, scale=scale, at=time.time())
+        if anchors != self._anchors:
+            write_anchors(self._scale_file, anchors)
+            self._anchors = anchors
+        return scale
 
-    def _facts(self, built: Built, after: Conditions, anchor: Anchor, shift: float) -> Facts:
+    def _reference_estimates(self) -> dict[str, Estimate]:
+        """Return what is known of the reference networks, by subnet_id."""
+        return {
+            reference.subnet_id: self._ledger.estimate(key)
+            for key, reference in self._references.items()
+            if self._ledger.blocks(key)
+        }
+
+    def _facts(self, built: Built, after: Conditions, scale: Scale) -> Facts:
         """Return the conditions as they are stored with the number."""
         return {
             "before": built.conditions,
             "after": after.facts(),
             "scale": {
-                "file": str(self._scale),
-                "anchor": asdict(anchor),
-                "reference_ms": anchor.level_ms * math.exp(-shift),
-                "offset_percent": 100 * math.expm1(-shift),
+                "file": str(self._scale_file),
+                "anchors": [asdict(anchor) for anchor in self._anchors],
+                "references_ms": {
+                    subnet_id: math.exp(found.level)
+                    for subnet_id, found in self._reference_estimates().items()
+                },
+                "offset_percent": scale.offset_percent,
             },
             "cpus": list(self._cpus),
             "started": asdict(self._stage.child().started),
@@ -434,10 +441,13 @@ class Session:
         return before is not None and now is not None and now > before
 
     def _subnet(self, key: str) -> Subnet:
-        return self._reference if key == REFERENCE else self._subnets[key]
+        return self._references.get(key) or self._subnets[key]
 
-    def _reference_subnet(self) -> Subnet:
-        return subnets_of(self._network, self._network.space.sample(1, REFERENCE_SEED))[0]
+    def _drawn_references(self) -> dict[str, Subnet]:
+        """Return the reference networks by key: more of them in a longer session."""
+        count = min(MOST_REFERENCES, 1 + len(self._subnets) // SUBNETS_PER_REFERENCE)
+        drawn = subnets_of(self._network, self._network.space.sample(count, REFERENCE_SEED))
+        return {f"{REFERENCE} {n}" if n else REFERENCE: one for n, one in enumerate(drawn)}
 
     def _worker_spec(self) -> WorkerSpec:
         wanted = self._configuration

@@ -15,9 +15,11 @@ import ctypes
 import gc
 import json
 import os
+import re
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
@@ -33,6 +35,14 @@ if TYPE_CHECKING:
 
 REAL_TIME_PRIORITY = 10
 """Above everything that is not real-time itself; kernel threads that matter run higher."""
+
+REAL_TIME_SHARE = 0.95
+"""Of each second, what Linux lets real-time processes have unless it is told otherwise."""
+
+CAUTION = 1.1
+"""How much longer than it must the child rests, since its rests and the kernel's seconds differ."""
+
+HUGE_PAGES = "/sys/kernel/mm/transparent_hugepage/enabled"
 
 PR_SET_PDEATHSIG = 1
 
@@ -67,10 +77,14 @@ def _serve(spec: WorkerSpec, network: "Supernet", scheduling: str, channel: Text
     """Carry out commands; return whether a fresh process was asked for."""
     from latbase.profiler.subjects import Subjects  # noqa: PLC0415 -- see main
 
-    counter = gpu_counter(spec.gpu_uuid) if spec.gpu_uuid else cpu_counter(HostFiles())
+    files = HostFiles()
+    counter = gpu_counter(spec.gpu_uuid) if spec.gpu_uuid else cpu_counter(files)
     subjects = Subjects(spec, network, counter.read_mj)
+    rest = resting_share(files) if scheduling == REAL_TIME else 0.0
+    chosen = re.search(r"\[(\w+)\]", files.text(HUGE_PAGES) or "")
     started = Started(
         scheduling=scheduling,
+        huge_pages=chosen[1] if chosen else None,
         energy_scope=counter.scope or None,
         energy_absent=counter.absent or None,
     )
@@ -79,7 +93,9 @@ def _serve(spec: WorkerSpec, network: "Supernet", scheduling: str, channel: Text
         command: Command = json.loads(line)
         if command["do"] == "renew":
             return True
+        begin = time.perf_counter()
         channel.write(json.dumps(_answer(subjects, command)) + "\n")
+        time.sleep(rest * (time.perf_counter() - begin))  # while the parent thinks
     return False
 
 
@@ -116,6 +132,20 @@ def _answer(subjects: "Subjects", command: Command) -> dict[str, object]:
         return {"error": f"{type(error).__name__}: {error}"}
     subjects.drop(key)
     return {}
+
+
+def resting_share(files: HostFiles) -> float:
+    """Return how long to rest after real-time work, as a share of the work.
+
+    Whoever uses up the share of a second that real-time processes may have is stopped for the rest
+    of it, in the middle of a pass: 50 ms, once a second.
+    """
+    period = files.number("/proc/sys/kernel/sched_rt_period_us")
+    runtime = files.number("/proc/sys/kernel/sched_rt_runtime_us")
+    if runtime is not None and runtime < 0:
+        return 0.0
+    share = runtime / period if runtime and period else REAL_TIME_SHARE
+    return CAUTION * (1.0 / share - 1.0)
 
 
 def isolate(cpus: tuple[int, ...]) -> str:

@@ -41,9 +41,9 @@ class Bench:
         supernet = SupernetRecord.of(self.network.name, definition)
         return Subnet.of(supernet.supernet_id, tuple(int(v) for v in genotype[0]), config)
 
-    def subnets(self, count: int) -> list[Subnet]:
+    def subnets(self, count: int, behaviour: str = "ok") -> list[Subnet]:
         sizes = [(width, depth) for width in (8, 16, 32) for depth in (2, 3, 4)]
-        return [self.subnet(width=width, depth=depth) for width, depth in sizes[:count]]
+        return [self.subnet(behaviour, width, depth) for width, depth in sizes[:count]]
 
     def configuration(self, **fields: Any) -> Configuration:
         base = Configuration.of(hardware_id=self.fingerprint.hardware.hardware_id, input_size=16)

@@ -15,6 +15,7 @@ import pytest
 from latbase.errors import DeviceError, InvalidInputError, MeasurementError
 from latbase.profiler import Failure, Measured, doctor, measure, possible
 from latbase.profiler import child as children
+from latbase.profiler import session as sessions
 from latbase.profiler.ledger import Block
 from latbase.profiler.messages import REAL_TIME
 from latbase.profiler.protocol import ProtocolSettings
@@ -197,7 +198,34 @@ def test_a_second_session_keeps_the_scale_of_the_first(bench: Bench):
     (first,) = measured(list(bench.measure(bench.subnet())))
     (second,) = measured(list(bench.measure(bench.subnet(width=16))))
     scales: list[Any] = [result.measurements[0].conditions["scale"] for result in (first, second)]
-    assert scales[0]["anchor"] == scales[1]["anchor"]
+    assert scales[0]["anchors"] == scales[1]["anchors"]
+
+
+def anchors_of(results: list[Measured]) -> Any:
+    scale: Any = results[-1].measurements[0].conditions["scale"]
+    return scale["anchors"]
+
+
+def test_a_longer_session_adds_references_to_the_scale(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(sessions, "SUBNETS_PER_REFERENCE", 4)
+    short = anchors_of(measured(list(bench.measure(bench.subnet()))))
+    longer = anchors_of(measured(list(bench.measure(*bench.subnets(6)))))
+    again = anchors_of(measured(list(bench.measure(*bench.subnets(6, "wait")))))
+    assert len(short) == 1
+    assert longer[0] == short[0]
+    assert len(longer) == 2
+    assert again == longer
+
+
+def test_a_reference_that_cannot_be_measured_is_left_out(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(sessions, "SUBNETS_PER_REFERENCE", 3)
+    results = measured(list(bench.measure(*bench.subnets(6))))
+    assert len(results) == 6
+    assert len(anchors_of(results)) == 2
 
 
 def test_a_stopped_session_continues_from_its_spool(bench: Bench):

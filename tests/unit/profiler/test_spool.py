@@ -4,7 +4,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from latbase.profiler.anchor import Anchor, read_anchor, write_anchor
 from latbase.profiler.ledger import Built
 from latbase.profiler.spool import Spool
 
@@ -53,14 +52,3 @@ def test_a_cleared_spool_is_empty_and_goes_on(tmp_path: Path):
         spool.clear()
         spool.append(block(at=3.0))
         assert list(spool.rows()) == [block(at=3.0)]
-
-
-def test_an_anchor_holds_for_its_reference_only(tmp_path: Path):
-    anchor = Anchor(subnet_id="r", level_ms=15.0, error=0.002, at=1.0)
-    path = tmp_path / "scale" / "a.json"
-    assert read_anchor(path, "r") is None
-    write_anchor(path, anchor)
-    assert read_anchor(path, "r") == anchor
-    assert read_anchor(path, "another") is None
-    path.write_text("{")
-    assert read_anchor(path, "r") is None
