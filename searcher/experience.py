@@ -5,6 +5,7 @@ configuration does? Where enough was measured here, Kendall's tau of another's p
 elsewhere the number of facts the configurations share.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -19,6 +20,7 @@ from latbase.db.records import Search as SearchRecord
 from latbase.errors import SearchError
 from latbase.searcher.catalogue import TrainingData, training_data
 from latbase.searcher.knowledge import Genotypes
+from latbase.searcher.objectives import Objective
 from latbase.searcher.predictors.base import Predictor
 from latbase.searcher.predictors.fitting import fit_predictor
 from latbase.searcher.predictors.gaussian_process import thinned
@@ -92,7 +94,7 @@ def gather(
     network: "Supernet",
     *,
     configuration_id: str | None,
-    objectives: Sequence[str],
+    objectives: Sequence[Objective],
     metric: str | None,
 ) -> Experience:
     """Choose sources and fronts for a new search.
@@ -101,7 +103,7 @@ def gather(
         store: where to look.
         network: what is searched.
         configuration_id: where it is searched for; None if nothing is measured.
-        objectives: names of what is optimised; fronts must be of searches that optimised the same.
+        objectives: fronts must be of searches that optimised the same, in the same sense.
         metric: the measured objective that sources predict; None if nothing is measured.
     """
     kin: list[_Kin] = []
@@ -113,7 +115,8 @@ def gather(
         each.configuration_id: f"found on configuration {each.configuration_id}, which {each.why}"
         for each in kin
     }
-    largest = _largest_fronts(store, supernet_of(network).supernet_id, set(objectives))
+    optimised = {(each.name, each.maximize) for each in objectives if each.optimize}
+    largest = _largest_fronts(store, supernet_of(network).supernet_id, optimised)
     fronts = {}
     for place in (place for place in places if place in largest):
         search_id, size = largest[place]
@@ -190,7 +193,8 @@ def _kin(
         tau = None
         if len(here.values) >= LEAST_SHARED_ROWS:
             source = _source(training_data(store, network, other.configuration_id, metric))
-            tau = source.score(features, here.values).tau
+            found_tau = source.score(features, here.values).tau
+            tau = 0.0 if math.isnan(found_tau) else found_tau  # what is constant ranks nothing
         found.append(
             _Kin(
                 configuration_id=other.configuration_id,
@@ -210,7 +214,7 @@ def _source(data: TrainingData) -> Predictor:
 
 
 def _largest_fronts(
-    store: "Store", supernet_id: str, objectives: set[object]
+    store: "Store", supernet_id: str, objectives: set[tuple[str, bool]]
 ) -> dict[str, tuple[str, int]]:
     """Return by configuration the search of ``objectives`` with the largest front, and its size.
 
@@ -229,5 +233,5 @@ def _largest_fronts(
     return largest
 
 
-def _optimised(search: SearchRecord) -> set[object]:
-    return {facts["name"] for facts in search.objectives if facts["optimize"]}
+def _optimised(search: SearchRecord) -> set[tuple[object, object]]:
+    return {(facts["name"], facts["maximize"]) for facts in search.objectives if facts["optimize"]}

@@ -1,7 +1,7 @@
 """PopDB: learn from a search's history which values are worth keeping (§4.6 of the paper)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +13,7 @@ from latbase.searcher.knowledge import Genotypes, Values
 if TYPE_CHECKING:
     from latbase.supernets import SearchSpace
 
+SMALLEST_CLUSTER = 2
 MIN_CLUSTER_SIZE = 50
 MIN_SAMPLES = 10
 THRESHOLD = 0.01
@@ -74,10 +75,17 @@ def constrain(
             value is frequent enough the most frequent stays.
 
     Raises:
-        SearchError: there are fewer sub-networks than a cluster needs, or they form no cluster.
-        InvalidInputError: a threshold names no parameter, or is no share.
+        SearchError: there are fewer sub-networks than a cluster needs, they form no cluster, or no
+            value of a parameter stays that another one's value needs.
+        InvalidInputError: a threshold names no parameter, or is no share; a cluster of less than
+            two, or of no neighbours.
     """
     least = _thresholds(space, threshold)
+    if min_cluster_size < SMALLEST_CLUSTER or min_samples < 1:
+        raise InvalidInputError(
+            f"PopDB needs min_cluster_size of at least {SMALLEST_CLUSTER} and min_samples of at "
+            f"least 1, not {min_cluster_size} and {min_samples}."
+        )
     if len(genotypes) < min_cluster_size:
         raise SearchError(
             f"PopDB needs a history of at least {min_cluster_size} sub-networks, "
@@ -95,8 +103,12 @@ def constrain(
         parameter.name: _frequent(parameter.values, row, share)
         for parameter, row, share in zip(space.parameters, shares, least, strict=True)
     }
+    try:
+        reduced = space.restrict(kept)
+    except InvalidInputError as error:
+        raise SearchError(f"The thresholds leave too few values, lower them: {error}") from error
     return PopDB(
-        space=space.restrict(kept),
+        space=reduced,
         kept=kept,
         frequencies=shares,
         labels=labels,
@@ -124,7 +136,11 @@ class Reduction:
 
     def facts(self) -> dict[str, object]:
         """Return it as a JSON object."""
-        return asdict(self)
+        return {
+            "min_cluster_size": self.min_cluster_size,
+            "min_samples": self.min_samples,
+            "threshold": dict(self.threshold),
+        }
 
 
 def _thresholds(space: "SearchSpace", threshold: float | Mapping[str, float]) -> Values:
@@ -144,7 +160,7 @@ def _thresholds(space: "SearchSpace", threshold: float | Mapping[str, float]) ->
             )
         if not 0 <= share <= 1:
             raise InvalidInputError(
-                f"The threshold of {name!r} is {share}; expected a share from 0 to 1."
+                f"The threshold of {name!r} is {share!r}; expected a share from 0 to 1."
             )
     shares = {EVERY: THRESHOLD, **given}
     return np.array(

@@ -62,6 +62,7 @@ class PymooAlgorithm:
         self._keys: list[bytes] = []
         self._told: dict[bytes, Values] = {}
         self._worst = np.full(setting.problem.width + 1, -np.inf)
+        self._failed: list[Individual] = []
         self._ended = False
         # Other algorithms pair every individual with the one it came from.
         self._takes_strangers = type(method)._advance is GeneticAlgorithm._advance  # noqa: SLF001
@@ -105,9 +106,13 @@ class PymooAlgorithm:
 
     def _advance(self) -> None:
         """Give values to all that was asked for, and what else is known to who can use it."""
-        failed = np.append(self._worst[:-1], self._worst[-1] + 1.0)
-        for individual, key in zip(np.atleast_1d(self._asked), self._keys, strict=True):
-            self._give(individual, self._told.get(key, failed))
+        asked = list(zip(np.atleast_1d(self._asked), self._keys, strict=True))
+        for individual, key in asked:
+            if key in self._told:
+                self._give(individual, self._told[key])
+        self._failed += [individual for individual, key in asked if key not in self._told]
+        for individual in self._failed:  # earlier ones too: they stay behind what came since
+            self._give(individual, self._worst + np.maximum(np.abs(self._worst), 1.0))
         infills = self._asked
         if self._takes_strangers:
             infills = Population.merge(infills, self._strangers())

@@ -200,7 +200,7 @@ def _gathered(store: "Store", network: "Supernet", recipe: Recipe) -> Experience
             store,
             network,
             configuration_id=recipe.configuration_id,
-            objectives=[each.name for each in recipe.objectives if each.optimize],
+            objectives=recipe.objectives,
             metric=recipe.metric,
         )
     if recipe.warm_start == AUTO:

@@ -43,12 +43,13 @@ class Remembering:
         self._name = name
         self._setting = setting
         self._space = setting.problem.space
-        self._algorithm = make(setting)
+        # Some draw from numpy's one generator for everybody (pymoo's CMA-ES): each has its own.
+        self._draws = np.random.RandomState(setting.seed).get_state()
+        with self._own_draws():
+            self._algorithm = make(setting)
         self._asked = setting.initial[:0]
         self._given: set[bytes] = set()
         self._known: dict[bytes, tuple[Values, float]] = {}
-        # Some draw from numpy's one generator for everybody (pymoo's CMA-ES): each has its own.
-        self._draws = np.random.RandomState(setting.seed).get_state()
 
     def ask(self) -> Genotypes:
         """Return what is asked for and not known, canonical; nothing if there is none."""

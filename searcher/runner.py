@@ -85,11 +85,12 @@ def run(
     evaluations: int,
     on_progress: Callable[[int], None],
 ) -> None:
-    """Bring ``search`` to ``evaluations`` evaluations, continuing from what is stored of it.
+    """Bring ``search`` to ``evaluations`` evaluations, or the end of its space, from where it is.
 
     A search is a function of its seed and the values it was told, so replaying the stored ones puts
     it exactly where a killed process left it.
     """
+    evaluations = min(evaluations, search.problem.space.size)
     done = recorder.resume(search)
     on_progress(done)
     while done < evaluations:

@@ -209,7 +209,8 @@ class Search:
         Raises:
             SearchError: as :meth:`tell` says.
         """
-        genotypes, values = np.asarray(genotypes), np.asarray(values, dtype=np.float64)
+        # A copy: answers told in parts wait, and the caller may write the next into the same array.
+        genotypes, values = np.asarray(genotypes), np.array(values, dtype=np.float64)
         p, m = self.problem.space.p, len(self.problem.objectives)
         if genotypes.ndim != 2 or genotypes.shape[1] != p:  # noqa: PLR2004 - a matrix
             raise SearchError(f"Genotypes have shape {genotypes.shape}; expected (k, {p}).")

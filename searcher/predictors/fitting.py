@@ -174,7 +174,7 @@ def _best(fits: Mapping[str, Fit], features: Features, y: Values) -> Predictor:
         errors[kind] = held_out - y[rows]
         scores[kind] = score(held_out, y[rows])
     own = [kind for kind in fits if kind != TRANSFER]
-    chosen = min(own, key=lambda kind: np.abs(errors.get(kind, 0.0)).mean())
+    chosen = min(own, key=lambda kind: _mean_size(errors.get(kind, np.zeros(1))))
     if TRANSFER in fits and not convinces(errors[chosen], errors[TRANSFER], YIELDING):
         chosen = TRANSFER
     return Predictor(
@@ -184,6 +184,11 @@ def _best(fits: Mapping[str, Fit], features: Features, y: Values) -> Predictor:
         n_train=len(y),
         scores=tuple(scores.items()),
     )
+
+
+def _mean_size(errors: Values) -> float:
+    """Return the mean absolute error; infinite if one is not a number."""
+    return float(np.nan_to_num(np.abs(errors).mean(), nan=np.inf))
 
 
 def cross_validated(fit: Fit, features: Features, y: Values) -> Values:

@@ -6,7 +6,7 @@ marginal likelihood times a weak prior, so ten rows do not mislead them. Rows th
 contradict get more noise, since measured latencies have heavy right tails.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -83,7 +83,8 @@ class Inputs:
         groups = tuple(part for part in parts if len(part))
         for group in groups:
             # Kernels are per feature: mean squares become sums.
-            factor[group] /= np.linalg.norm(factor[group] * features[:, group].std(axis=0))
+            spread = factor[group] * features[:, group].std(axis=0)
+            factor[group] /= np.linalg.norm(spread) or 1.0
         return cls(centre=centre, factor=factor, groups=groups)
 
     def apply(self, features: Features) -> tuple[Features, ...]:
@@ -185,7 +186,8 @@ class GaussianProcess:
         dual: float (n,), inverse covariance times values.
         expectation: the mean, ready for many short calls.
         factor: float (n, n), lower Cholesky factor of the covariance.
-        left_out: float (n,), predictions of each row from all others, in the values' unit.
+        left_out: predictions of each given row from all others (of rows it does not rest on, from
+            those it does), in the values' unit.
     """
 
     inputs: Inputs
@@ -244,7 +246,7 @@ def fit(
         relative: float (n,), variance of the noise of each undisturbed row, 1 for a usual one; None
             for equal noise.
     """
-    chosen = thinned(len(y), MOST_ROWS)
+    given, chosen = features, thinned(len(y), MOST_ROWS)
     steady = np.ones(len(chosen)) if relative is None else relative[chosen]
     features, y = features[chosen], y[chosen]
     inputs = Inputs.of(features, y, groups)
@@ -271,7 +273,7 @@ def fit(
         if np.allclose(heavier, noise, rtol=0.1):
             break
         noise = heavier
-    return GaussianProcess(
+    process = GaussianProcess(
         inputs=inputs,
         centre=centre,
         unit=unit,
@@ -282,6 +284,11 @@ def fit(
         factor=factor,
         left_out=y - errors * unit,
     )
+    if len(chosen) == len(given):
+        return process
+    left_out = process.mean(given)
+    left_out[chosen] = process.left_out
+    return replace(process, left_out=left_out)
 
 
 class _Likelihood:

@@ -79,6 +79,16 @@ def test_a_search_uses_the_values_that_popdb_shows_and_says_how_it_chose_them(la
     assert options["kept_from"] == "10search"
 
 
+def test_a_search_of_a_small_space_ends_when_all_is_evaluated(latbase):
+    few = ("--popdb-min-cluster-size", "10", "--popdb-min-samples", "3")
+    done = latbase.run(
+        *("search", SUPERNET, *FREE, "--evaluations", "60", "--tactic", "random"),
+        *("--popdb", "10", *few, "--popdb-threshold", "100"),
+    )
+    assert done.exit_code == 0, done.output
+    assert latbase.json("front", "latest")
+
+
 def test_a_threshold_that_names_nothing_or_has_nothing_to_reduce_by_is_refused(latbase):
     few = ("--min-cluster-size", "10")
     assert "no parameter 'k'" in str(

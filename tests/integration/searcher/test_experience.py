@@ -57,10 +57,19 @@ class Filled:
         self.store.write([found])
         return found
 
-    def measure(self, where: Configuration, n: int, *, seed: int = 0, kernel_ms: float) -> None:
+    def measure(
+        self,
+        where: Configuration,
+        n: int,
+        *,
+        seed: int = 0,
+        kernel_ms: float,
+        work_ms: float = 1.0,
+    ) -> None:
         """Store latencies of work plus ``kernel_ms`` times the sum of kernel choices."""
         genotypes = NETWORK.space.sample(n, seed)
-        latency = NETWORK.costs(genotypes)[:, 0] / 1e8 + kernel_ms * genotypes[:, :20].sum(axis=1)
+        latency = work_ms * NETWORK.costs(genotypes)[:, 0] / 1e8 + (not work_ms)
+        latency += kernel_ms * genotypes[:, :20].sum(axis=1)
         subnets = subnets_of(NETWORK, genotypes)
         self.store.write(
             [
@@ -161,6 +170,25 @@ def test_the_configuration_that_ranks_alike_comes_first_whatever_the_facts_say(f
     why = experience.evidence[near.configuration_id]
     assert why.startswith("ranks the 12 sub-networks measured here with Kendall tau")
     assert experience.summary == f"configuration {near.configuration_id} {why}"
+
+
+def test_a_source_that_ranks_nothing_comes_after_one_that_does(filled):
+    here, constant, alike = (filled.configuration(threads=n) for n in (1, 8, 2))
+    filled.measure(here, 12, seed=5, kernel_ms=0.0)
+    filled.measure(constant, 60, kernel_ms=0.0, work_ms=0.0)
+    filled.measure(alike, 60, kernel_ms=0.01)
+    record, _ = open_record(filled.store, NETWORK, recipe(here))
+    experience = Experience.of(record.options["experience"])
+    assert experience.sources == (alike.configuration_id, constant.configuration_id)
+    assert experience.evidence[constant.configuration_id].endswith("Kendall tau 0.00")
+
+
+def test_a_front_of_the_opposite_sense_is_no_start(filled):
+    here = filled.configuration()
+    filled.search(here, NETWORK.space.sample(20, 1), on_front=5)
+    slowest = (Objective("top1", maximize=True), Objective("latency_ms", maximize=True))
+    record, _ = open_record(filled.store, NETWORK, recipe(here, objectives=slowest))
+    assert Experience.of(record.options["experience"]).fronts == ()
 
 
 def test_without_measurements_here_the_facts_decide(filled):

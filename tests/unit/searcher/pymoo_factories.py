@@ -19,9 +19,12 @@ from pymoo.algorithms.soo.nonconvex.nelder import NelderMead
 from pymoo.algorithms.soo.nonconvex.pattern import PatternSearch
 from pymoo.algorithms.soo.nonconvex.pso import PSO
 from pymoo.core.algorithm import Algorithm
+from pymoo.core.problem import Problem
+from pymoo.operators.sampling.lhs import LHS
 from pymoo.util.ref_dirs import get_reference_directions
 
 from latbase.searcher.algorithms import Setting, first_codes
+from latbase.searcher.coding import Coding
 
 SEVERAL = (
     "moead",
@@ -120,3 +123,10 @@ def pattern_search(setting: Setting) -> Algorithm:
 def brkga(setting: Setting) -> Algorithm:
     share = max(1, setting.population // 5)
     return BRKGA(n_elites=share, n_offsprings=3 * share, n_mutants=share)
+
+
+def drawn(setting: Setting) -> Algorithm:
+    """Start from a Latin hypercube, which pymoo draws without a seed."""
+    top = Coding(setting.problem.space).sizes - 1.0
+    problem = Problem(n_var=len(top), xl=np.zeros(len(top)), xu=top)
+    return NSGA2(pop_size=setting.population, sampling=LHS().do(problem, setting.population))

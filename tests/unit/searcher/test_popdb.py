@@ -1,5 +1,7 @@
 """PopDB keeps what dense regions use."""
 
+from types import MappingProxyType
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -8,7 +10,8 @@ from hypothesis import strategies as st
 
 from latbase.errors import InvalidInputError, SearchError
 from latbase.searcher import Objective, PopDB, Search, constrain
-from latbase.supernets import SearchSpace
+from latbase.searcher.popdb import Reduction
+from latbase.supernets import Parameter, SearchSpace
 from tests.unit.searcher.conftest import Evaluate, drive
 
 
@@ -111,3 +114,23 @@ def test_a_stricter_threshold_never_enlarges_the_space(
     before, after = reduced(space, history, loose), reduced(space, history, strict)
     assert all(set(after.kept[name]) <= set(before.kept[name]) for name in before.kept)
     assert 1 <= after.space.size <= before.space.size <= space.size
+
+
+def test_settings_that_make_no_cluster_are_refused_in_words(space: SearchSpace) -> None:
+    with pytest.raises(InvalidInputError, match="min_cluster_size of at least 2"):
+        constrain(space, space.sample(60, 0), min_cluster_size=1)
+    with pytest.raises(InvalidInputError, match="min_samples of at least 1, not 50 and 0"):
+        constrain(space, space.sample(60, 0), min_samples=0)
+
+
+def test_thresholds_of_any_mapping_can_be_kept() -> None:
+    given = MappingProxyType({"*": 0.1})
+    assert Reduction(threshold=given).facts()["threshold"] == {"*": 0.1}
+
+
+def test_thresholds_that_leave_nothing_under_a_controller_say_so() -> None:
+    full = SearchSpace([Parameter("a", (1, 2, 3)), Parameter("b", (1, 2), "a", (2, 3))])
+    narrow = full.restrict({"b": {2: [1], 3: [2]}})
+    history = np.repeat(narrow.points(), [40, 40, 25], axis=0)
+    with pytest.raises(SearchError, match=r"too few values, lower them.*no value for b"):
+        constrain(narrow, history, min_cluster_size=5, min_samples=2, threshold={"b": 0.45})

@@ -9,7 +9,7 @@ from scipy.optimize import check_grad
 
 from latbase.errors import PredictorError, UnknownNameError
 from latbase.searcher import choose_probes, fit_predictor, predictor_kinds
-from latbase.searcher.predictors import gaussian_process, ridge
+from latbase.searcher.predictors import fitting, gaussian_process, ridge, warped
 from latbase.supernets import SearchSpace
 from tests.unit.searcher.conftest import Evaluate
 
@@ -254,3 +254,23 @@ def test_weighing_noise_that_grows_with_the_value_lowers_the_error() -> None:
             model = gaussian_process.fit(x, y, relative=relative)
             errors.append(np.abs(model.mean(x) / true - 1.0).mean())
     assert np.mean(weighed) < np.mean(even)
+
+
+def test_a_process_may_rest_on_a_part_of_the_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gaussian_process, "MOST_ROWS", 40)
+    features = np.random.default_rng(0).random((90, 3))
+    y = 5.0 + features @ [1.0, 2.0, 3.0]
+    fitted = warped.fit(features, y)
+    assert fitted.left_out.shape == y.shape
+    np.testing.assert_allclose(fitted.left_out, y, atol=0.2)
+
+
+def test_rows_that_repeat_leave_no_kind_without_a_number() -> None:
+    features = np.array([[0.0, 5.0], [0.0, 5.0], [0.0, 5.0], [1.0, 7.0]])
+    fitted = fit_predictor(features, np.array([1.0, 2.0, 3.0, 4.0]))
+    assert all(np.isfinite(score.mape_percent) for _, score in fitted.scores)
+    assert np.isfinite(fitted.predict(features)[0]).all()
+
+
+def test_errors_that_are_no_numbers_are_never_the_least() -> None:
+    assert fitting._mean_size(np.array([0.1, np.nan])) == np.inf

@@ -381,3 +381,12 @@ def test_what_a_users_algorithm_asks_is_made_canonical_or_refused_before_it_is_p
         SearchError, match=r"reckless' failed in what it asked for: .*Genotype 0 has"
     ):
         Search(space, objectives, "full", algorithm=f"{__name__}:reckless").ask()
+
+
+def test_answers_in_parts_are_kept_when_their_array_is_used_again(space: SearchSpace) -> None:
+    search = Search(space, [Objective("latency_ms")], "random", population=4)
+    told = np.empty((1, 1))
+    for position, row in enumerate(search.ask()):
+        told[0, 0] = position
+        search.tell(row[None], told)
+    assert search.evaluations[1].ravel().tolist() == [0.0, 1.0, 2.0, 3.0]

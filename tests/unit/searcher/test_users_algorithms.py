@@ -295,3 +295,55 @@ def test_a_module_that_fails_while_it_is_imported_is_named(
         Search(space, objectives, algorithm="absent:factory")
     with pytest.raises(UnknownNameError, match="cannot be imported: ValueError"):
         Search(space, objectives, algorithm=":factory")
+
+
+@pytest.mark.parametrize("algorithm", ["nsga2", "agemoea", "unsga3"])
+def test_the_only_success_stays_among_failures(space: SearchSpace, algorithm: str) -> None:
+    """Children resemble the one that succeeded more than they resemble what is drawn."""
+    resemblance = []
+    for seed in range(5):
+        search = Search(space, TWO, "full", seed, algorithm=algorithm, population=10)
+        first = search.ask()
+        values = np.full((10, 2), np.nan)
+        values[3] = 5.0
+        search.tell(first, values)
+        for _ in range(6):
+            asked = search.ask()
+            search.tell(asked, np.full((len(asked), 2), np.nan))
+        drawn = space.sample(50, 99 + seed)
+        resemblance.append((asked == first[3]).mean() - (drawn == first[3]).mean())
+    assert np.mean(resemblance) > 0.2
+
+
+def test_a_violation_however_large_ranks_before_a_failure(space: SearchSpace) -> None:
+    """The first that was evaluated breaks its bound a little, all others by much; most failed."""
+    bounded = [Objective("latency_ms", at_most=1.0)]
+    search = Search(space, bounded, "full", 0, algorithm="ga", population=10)
+    asked = search.ask()
+    values = np.full((10, 1), np.nan)
+    values[9] = 2.0
+    search.tell(asked, values)
+    second = search.ask()
+    search.tell(second, np.full((len(second), 1), 20.0))
+    third = search.ask()
+    alike = max((third[:, None] == second[None]).mean(axis=2).max(axis=1).mean(), 0.0)
+    failed = (third[:, None] == asked[None, :9]).mean(axis=2).max(axis=1).mean()
+    assert alike > failed
+
+
+def test_a_factory_may_draw_from_numpys_global_generator(
+    space: SearchSpace, evaluate: Evaluate
+) -> None:
+    def new() -> Search:
+        return Search(space, TWO, "full", algorithm=path("drawn"), population=8)
+
+    first = new()
+    asked = first.ask()
+    first.tell(asked, evaluate(asked))
+    np.random.seed(5)  # noqa: NPY002 - as others do
+    others = np.random.random(3)  # noqa: NPY002
+    np.random.seed(5)  # noqa: NPY002
+    again = new()
+    again.replay(asked, evaluate(asked))
+    np.testing.assert_array_equal(np.random.random(3), others)  # noqa: NPY002
+    np.testing.assert_array_equal(again.ask(), first.ask())
