@@ -4,7 +4,7 @@ The same sub-networks are measured in two passes, in different order and process
 and beside a neighbour that loads one core. The peer's protocol is DyNAS-T's: ten warm-up runs,
 then the mean of fifty timed with ``time.time``, one sub-network after the other. Both take turns,
 so that neither has the better hour. *Building* is the share of the time that went into extracting
-sub-networks, in every process again.
+sub-networks, in every process again; *common shift* is what all sub-networks differ by alike.
 
 Run it alone on the machine: ``.venv/bin/python bench/measuring.py --minutes 20``. With ``--predict
 NETWORK --protocol thorough`` it instead scores a predictor fitted on this host's measurements.
@@ -63,7 +63,7 @@ ONE_HEAP = dataclasses.replace(DEFAULT, name="one heap")
 SMALL_PAGES = dataclasses.replace(DEFAULT, name="small pages")
 WITHOUT = (
     dataclasses.replace(DEFAULT, name="nothing moved", rounds_per_place=None),
-    dataclasses.replace(DEFAULT, name="6 rounds per process", rounds_per_process=6),
+    dataclasses.replace(DEFAULT, name="5 rounds per process", rounds_per_process=5),
     SMALL_PAGES,
     dataclasses.replace(
         DEFAULT,
@@ -110,6 +110,7 @@ class Row:
     host: str
     tau: float
     difference_percent: float
+    shift_percent: float
     interval_percent: float | None
     covered: float | None
     building: float | None
@@ -176,6 +177,7 @@ def peer(task: Task, host: str) -> Row:
         host=host,
         tau=doctor.rank_correlation(one, two),
         difference_percent=100 * float(np.median(np.abs(np.log(two / one)))),
+        shift_percent=100 * abs(float(np.median(np.log(two / one)))),
         interval_percent=None,
         covered=None,
         building=None,
@@ -228,11 +230,14 @@ def ours(task: Task, host: str, settings: ProtocolSettings) -> Row:
         second = latbase_pass(own, own.subnets[::-1], settings)
         seconds = (time.monotonic() - begin) / (2 * len(task.subnets))
     found = doctor.compare_passes(first, second, seconds_per_subnet=seconds)
+    before = {one.subnet_id: one.value for one in first}
+    ratios = [one.value / before[one.subnet_id] for one in second if one.subnet_id in before]
     return Row(
         protocol=f"latbase {settings.name}",
         host=host,
         tau=found.kendall_tau,
         difference_percent=found.difference_percent,
+        shift_percent=100 * abs(float(np.log(np.median(ratios)))),
         interval_percent=found.interval_percent,
         covered=found.covered,
         building=sum(spent) / (seconds * 2 * len(task.subnets)),
@@ -262,7 +267,7 @@ def show(row: Row) -> None:
     building = "-" if row.building is None else f"{row.building:.1%}"
     print(
         f"| {row.protocol} | {row.host} | {row.tau:.3f} | {row.difference_percent:.2f} % "
-        f"| {interval} | {covered} | {building} | {row.seconds:.2f} |",
+        f"| {row.shift_percent:.2f} % | {interval} | {covered} | {building} | {row.seconds:.2f} |",
         flush=True,
     )
 
@@ -296,10 +301,9 @@ def compare(count: int, deadline: float) -> None:
     with tempfile.TemporaryDirectory(prefix="latbase-bench-") as scratch:
         task = prepare(NETWORK, count, Path(scratch))
         print(f"{count} sub-networks of {NETWORK}, batch 1, one thread, two passes.\n")
-        print(
-            "| protocol | host | τ | median difference | interval | covered | building | s each |"
-        )
-        print("|---|---|---|---|---|---|---|---|")
+        columns = ("protocol", "host", "τ", "median difference", "common shift", "interval")
+        print(f"| {' | '.join((*columns, 'covered', 'building', 's each'))} |")
+        print(f"|{9 * '---|'}")
         for host, settings in plan:
             if time.monotonic() > deadline:
                 print("\nOut of time; the rest was not measured.")

@@ -129,13 +129,13 @@ QUICK = ProtocolSettings(
 )
 DEFAULT = ProtocolSettings(
     name="default",
-    min_rounds=36,
+    min_rounds=40,
     max_rounds=40,
     interval_percent=0.6,
     time_cap_s=30.0,
     window=64,
-    rounds_per_process=18,
-    rounds_per_place=6,
+    rounds_per_process=20,
+    rounds_per_place=5,
 )
 THOROUGH = ProtocolSettings(
     name="thorough",
