@@ -73,7 +73,9 @@ def anchored(
 ) -> Anchors:
     """Return ``anchors`` and one for every reference network that has none yet."""
     known = {one.subnet_id for one in anchors}
-    error = scale.error if known & references.keys() else 0.0  # else this session is the scale
+    if anchors and not known & references.keys():
+        return anchors  # nothing says where these references lie on that scale
+    error = scale.error if anchors else 0.0  # without any, this session is the scale
     return anchors + tuple(
         Anchor(
             subnet_id=key,
@@ -91,7 +93,8 @@ def read_anchors(path: Path) -> Anchors:
     try:
         found = json.loads(path.read_text())
         # Before there were several, the file held the one.
-        return tuple(Anchor(**one) for one in (found if isinstance(found, list) else [found]))
+        anchors = [Anchor(**one) for one in (found if isinstance(found, list) else [found])]
+        return tuple(one for one in anchors if math.isfinite(one.error))
     except (OSError, ValueError, TypeError):
         return ()
 

@@ -194,7 +194,8 @@ def _priority(scheduling: str | None) -> Advice | None:
         return None
     return Advice(
         finding=f"The measured process has {scheduling}.",
-        change="Run as root, or permit it: `setcap cap_sys_nice=ep` on the Python binary, "
+        # Not setcap on the binary: glibc then ignores its environment, and memory is not steady.
+        change="Run as root, or permit it: an rtprio limit in /etc/security/limits.conf, "
         "AmbientCapabilities=CAP_SYS_NICE in a systemd unit, --cap-add SYS_NICE in Docker.",
         gain="On a busy two-core machine, real-time priority cut the difference between passes "
         "from 4.1 % to 1.0 %.",

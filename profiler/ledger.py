@@ -118,6 +118,13 @@ class Ledger:
         self._blocks.append(block)
         self._of[block.subject].append(block)
 
+    def forget_old(self) -> None:
+        """Drop sub-networks of which the horizon holds nothing: no fit reaches them any more."""
+        recent = {block.subject for block in self._horizon()}
+        self._blocks = [block for block in self._blocks if block.subject in recent]
+        for subject in self._of.keys() - recent:
+            del self._of[subject]
+
     def blocks(self, subject: str) -> list[Block]:
         """Return the blocks of ``subject`` in order of time."""
         return self._of[subject]

@@ -44,7 +44,8 @@ from latbase.profiler.verdict import disturbances, judge
 from latbase.supernets.supernet import Supernet
 
 REFERENCE = "reference"
-"""Key of the first reference network among the sub-networks of a session."""
+"""With the subnet_id after it, the key of a reference network among the sub-networks of a session.
+"""
 
 REFERENCE_SEED = 0
 """The reference networks are the first sub-networks this seed draws: ordinary ones, always the
@@ -124,6 +125,8 @@ def measure(
     supernet_id = subnets[0].supernet_id if subnets else ""
     environment_id = fingerprint.environment.environment_id
     name = f"{configuration.configuration_id}-{environment_id}-{supernet_id}"
+    if gpu is not None:
+        name += f"-{gpu.card_uuid}"  # identical cards are measured at the same time
     with ExitStack() as stack:
         lock = gpu.card_uuid if gpu else "cpu"
         stack.enter_context(device_lock(lock, on_wait=on_event))
@@ -172,7 +175,8 @@ class Session:
         self._on_event = on_event
         self._files = HostFiles()
         self._cpus = choose_cpus(fingerprint.cores, fingerprint.limits, configuration.threads)
-        self._references = self._drawn_references()
+        self._window = self._active_at_once()
+        self._references, self._spares = self._drawn_references()
         self._anchors = read_anchors(scale)
         self._ledger = Ledger()
         self._built: dict[str, Built] = {}
@@ -194,9 +198,10 @@ class Session:
         """Measure everything; yields in the order sub-networks finish."""
         finished = self._restore()
         for key, rule in finished.items():
-            yield self._finish(key, rule)
+            # As it was when it began: what the host has counted since is not its disturbance.
+            yield self._finish(key, rule, Conditions.from_facts(self._built[key].conditions))
         waiting = [key for key in self._subnets if key not in finished]
-        rota = Rota(waiting, window=self._window(), seed=int(self._epoch, 16))
+        rota = Rota(waiting, window=self._window, seed=int(self._epoch, 16))
         while rota:
             yield from self._round(rota)
         self._spool.clear()
@@ -212,6 +217,7 @@ class Session:
                 self._built[row.subject] = row
             else:
                 self._ledger.add(row)
+        self._ledger.forget_old()
         if not self._reference_estimates():
             return {}  # killed before the first visit to a reference: nothing to scale by yet
         # As it was when each began: what the host has counted since is not its disturbance.
@@ -227,22 +233,30 @@ class Session:
         self._begin(rota)
         results: list[Result] = []
         keys = rota.order(self._references)
+        reasons: list[str] = []
         # All are ready before the first is visited: a visit finds the caches as other networks left
         # them, not as its own warm-up did.
         for step in (self._prepare, self._visit):
             failures = [failure for key in keys if (failure := self._tried(step, key))]
             for failure in failures:
                 keys.remove(failure.subnet_id)
+                reasons.append(failure.reason)
                 if failure.subnet_id in rota.active:
                     rota.retire(failure.subnet_id)
                     results.append(failure)
+        if not keys and not self._visits:
+            raise MeasurementError(
+                f"Nothing of {self._network.name} can be measured here: {reasons[0]}"
+            )
+        if not self._reference_estimates():
+            return results  # they are new in a session that goes on: nothing to scale by yet
         after = self._conditions()
         for key in tuple(rota.active):
             rule = self._rule(key, after)
             if rule is not None:
                 rota.retire(key)
                 self._stage.drop(key)
-                results.append(self._finish(key, rule))
+                results.append(self._finish(key, rule, self._conditions()))
         return results
 
     def _begin(self, rota: Rota) -> None:
@@ -305,7 +319,9 @@ class Session:
         self._ledger.add(block)
 
     def _failed(self, key: str, error: MeasurementError) -> Failure:
-        if self._references.pop(key, None) is not None and not self._references:
+        if self._references.pop(key, None) is not None and self._spares:
+            self._references.update([self._spares.popitem()])
+        if not self._references:
             raise MeasurementError(
                 f"No reference sub-network of {self._network.name} can be measured: {error}"
             ) from error
@@ -350,10 +366,10 @@ class Session:
             reading_s=self._ledger.reading_s(key),
         )
 
-    def _finish(self, key: str, rule: StopRule) -> Measured:
+    def _finish(self, key: str, rule: StopRule, after: Conditions) -> Measured:
         scale = self._anchored_scale()
         blocks, built = self._ledger.blocks(key), self._built[key]
-        estimate, after = self._ledger.estimate(key), self._conditions()
+        estimate = self._ledger.estimate(key)
         half_width = estimate.half_width_percent(scale_error=scale.error, offset=-scale.shift)
         verdict = judge(
             half_width_percent=half_width,
@@ -395,11 +411,13 @@ class Session:
 
     def _reference_estimates(self) -> dict[str, Estimate]:
         """Return what is known of the reference networks, by subnet_id."""
-        return {
+        visited = {
             reference.subnet_id: self._ledger.estimate(key)
             for key, reference in self._references.items()
             if self._ledger.blocks(key)
         }
+        # A single visit says nothing of its own error.
+        return {key: found for key, found in visited.items() if math.isfinite(found.error)}
 
     def _facts(self, built: Built, after: Conditions, scale: Scale) -> Facts:
         """Return the conditions as they are stored with the number."""
@@ -443,11 +461,15 @@ class Session:
     def _subnet(self, key: str) -> Subnet:
         return self._references.get(key) or self._subnets[key]
 
-    def _drawn_references(self) -> dict[str, Subnet]:
-        """Return the reference networks by key: more of them in a longer session."""
-        count = min(MOST_REFERENCES, 1 + len(self._subnets) // SUBNETS_PER_REFERENCE)
-        drawn = subnets_of(self._network, self._network.space.sample(count, REFERENCE_SEED))
-        return {f"{REFERENCE} {n}" if n else REFERENCE: one for n, one in enumerate(drawn)}
+    def _drawn_references(self) -> tuple[dict[str, Subnet], dict[str, Subnet]]:
+        """Return by key the reference networks, more in a longer session, and those to spare."""
+        genotypes = self._network.space.sample(MOST_REFERENCES, REFERENCE_SEED)
+        drawn = [
+            (f"{REFERENCE} {one.subnet_id}", one) for one in subnets_of(self._network, genotypes)
+        ]
+        beside = min(len(self._subnets), self._window)
+        count = min(MOST_REFERENCES, 1 + beside // SUBNETS_PER_REFERENCE)
+        return dict(drawn[:count]), dict(drawn[: count - 1 : -1])
 
     def _worker_spec(self) -> WorkerSpec:
         wanted = self._configuration
@@ -466,7 +488,7 @@ class Session:
             renewed=self._rounds_per_process is not None,
         )
 
-    def _window(self) -> int:
+    def _active_at_once(self) -> int:
         """Return how many sub-networks fit into memory at once, at most the protocol's window."""
         genotypes = np.array([subnet.genotype for subnet in self._subnets.values()], np.int8)
         if not genotypes.size:

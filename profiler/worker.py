@@ -20,6 +20,7 @@ import signal
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
@@ -106,7 +107,12 @@ def _in_a_copy(serve: Callable[[], bool]) -> int:
     if copy == 0:
         die_with(origin)
         gc.freeze()  # looking through what was copied would copy its pages, in mid-pass too
-        os._exit(RENEW if serve() else 0)
+        try:
+            status = RENEW if serve() else 0
+        except BaseException:  # noqa: BLE001 -- whatever it is must not end as a fresh start
+            traceback.print_exc()
+            status = 1
+        os._exit(status)
     return os.waitstatus_to_exitcode(os.waitpid(copy, 0)[1])
 
 
@@ -128,7 +134,7 @@ def _answer(subjects: "Subjects", command: Command) -> dict[str, object]:
         if command["do"] == "move":
             subjects.move()
             return {}
-    except Exception as error:  # noqa: BLE001 -- a user's network may raise anything
+    except (Exception, SystemExit) as error:  # noqa: BLE001 -- a user's network may raise anything
         return {"error": f"{type(error).__name__}: {error}"}
     subjects.drop(key)
     return {}
@@ -138,7 +144,7 @@ def resting_share(files: HostFiles) -> float:
     """Return how long to rest after real-time work, as a share of the work.
 
     Whoever uses up the share of a second that real-time processes may have is stopped for the rest
-    of it, in the middle of a pass: 50 ms, once a second.
+    of it, in the middle of a pass: 50 ms, once a second. Passes of 0.2 s and more may still be.
     """
     period = files.number("/proc/sys/kernel/sched_rt_period_us")
     runtime = files.number("/proc/sys/kernel/sched_rt_runtime_us")

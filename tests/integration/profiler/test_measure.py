@@ -1,6 +1,7 @@
 """Real timing children, killed for real."""
 
 import dataclasses
+import math
 import multiprocessing
 import os
 import signal
@@ -19,6 +20,7 @@ from latbase.profiler import session as sessions
 from latbase.profiler.ledger import Block
 from latbase.profiler.messages import REAL_TIME
 from latbase.profiler.protocol import ProtocolSettings
+from latbase.profiler.session import REFERENCE
 from latbase.profiler.spool import Spool
 
 from .conftest import FAST, TOY, Bench
@@ -209,7 +211,7 @@ def anchors_of(results: list[Measured]) -> Any:
 def test_a_longer_session_adds_references_to_the_scale(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(sessions, "SUBNETS_PER_REFERENCE", 4)
+    monkeypatch.setattr(sessions, "SUBNETS_PER_REFERENCE", 3)
     short = anchors_of(measured(list(bench.measure(bench.subnet()))))
     longer = anchors_of(measured(list(bench.measure(*bench.subnets(6)))))
     again = anchors_of(measured(list(bench.measure(*bench.subnets(6, "wait")))))
@@ -219,13 +221,60 @@ def test_a_longer_session_adds_references_to_the_scale(
     assert again == longer
 
 
-def test_a_reference_that_cannot_be_measured_is_left_out(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("seed", "left"),
+    [(3, 1), (22, 2)],
+    ids=["ok, crash; to spare: killed, raise", "ok, raise; to spare: wait"],
+)
+def test_references_that_cannot_be_measured_are_left_out(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, seed: int, left: int
 ):
     monkeypatch.setattr(sessions, "SUBNETS_PER_REFERENCE", 3)
+    monkeypatch.setattr(sessions, "REFERENCE_SEED", seed)
     results = measured(list(bench.measure(*bench.subnets(6))))
     assert len(results) == 6
+    assert len(anchors_of(results)) == left
+
+
+def test_without_any_reference_nothing_is_measured(bench: Bench, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(sessions, "REFERENCE_SEED", 2)  # crash, raise, exit, killed
+    with pytest.raises(MeasurementError, match="No reference sub-network of toy"):
+        list(bench.measure(bench.subnet()))
+
+
+def test_one_that_goes_on_with_new_references_waits_for_their_errors(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+):
+    subnets = bench.subnets(6)
+    session = bench.measure(*subnets[:3])
+    next(session)
+    session.close()
+    monkeypatch.setattr(sessions, "SUBNETS_PER_REFERENCE", 3)
+    results = measured(list(bench.measure(*subnets)))
+    assert all(math.isfinite(anchor["error"]) for anchor in anchors_of(results))
     assert len(anchors_of(results)) == 2
+    assert all(result.measurements[0].interval[1] < 100 for result in results)
+
+
+def test_another_reference_takes_the_place_of_the_only_one_that_fails(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(sessions, "REFERENCE_SEED", 13)  # exit, ok
+    results = measured(list(bench.measure(bench.subnet())))
+    assert len(anchors_of(results)) == 1
+
+
+def test_a_supernet_that_exits_fails_alone(bench: Bench):
+    results = list(bench.measure(bench.subnet("exit"), bench.subnet()))
+    (failure,) = [result for result in results if isinstance(result, Failure)]
+    assert "SystemExit: 3" in failure.reason
+    assert len(results) == 2
+
+
+def test_last_words_in_no_known_encoding_are_shown_as_far_as_they_go(bench: Bench):
+    (failure,) = list(bench.measure(bench.subnet("mumble")))
+    assert isinstance(failure, Failure)
+    assert "SIGABRT" in failure.reason
 
 
 def test_a_stopped_session_continues_from_its_spool(bench: Bench):
@@ -424,7 +473,7 @@ def test_kill_minus_nine_loses_at_most_the_visit_in_flight(bench: Bench):
         survived = [row for row in spooled.rows() if isinstance(row, Block)]
     results = measured(list(bench.measure(*subnets)))
     assert len(results) == 3
-    kept = sum(block.subject != "reference" for block in survived)
+    kept = sum(not block.subject.startswith(REFERENCE) for block in survived)
     assert kept > 10
     assert sum(len(r.measurements[0].samples) for r in results) >= 2 * kept
 
@@ -436,7 +485,7 @@ def test_a_session_killed_before_it_came_to_the_reference_continues(bench: Bench
     session.close()
     (spool,) = (bench.state_dir / "spool").iterdir()
     lines = spool.read_text().splitlines(keepends=True)
-    spool.write_text("".join(line for line in lines if '"reference"' not in line))
+    spool.write_text("".join(line for line in lines if f'"{REFERENCE} ' not in line))
     assert spool.read_text()
     assert len(measured(list(bench.measure(*subnets)))) == len(subnets)
 

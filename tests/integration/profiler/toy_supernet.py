@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import time
 from collections.abc import Mapping
 
@@ -27,6 +28,11 @@ class Layers(torch.nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if self.behaviour == "raise":
             raise RuntimeError("shapes cannot be multiplied")
+        if self.behaviour == "exit":
+            sys.exit(3)
+        if self.behaviour == "mumble":
+            os.write(2, b"Gr\xf6\xdfe\n")
+            os.abort()
         if self.behaviour == "crash":
             os.abort()
         if self.behaviour == "killed":
@@ -47,8 +53,11 @@ class Toy(Supernet):
         [
             Parameter("width", (8, 16, 32)),
             Parameter("depth", (2, 3, 4)),
-            # The reference networks, seed 0's first, are 4, 3 and 2 here: two behave.
-            Parameter("behaviour", ("raise", "crash", "killed", "wait", "ok", "hang", "wake")),
+            # The reference networks, seed 0's first, are 2, 3, 2 and 2 here: they behave.
+            Parameter(
+                "behaviour",
+                ("raise", "crash", "ok", "wait", "killed", "hang", "wake", "exit", "mumble"),
+            ),
         ]
     )
 

@@ -56,6 +56,19 @@ def test_a_reference_that_comes_later_takes_its_place_on_the_scale_of_the_first(
     assert anchored(anchors, references, scale=scale, at=3.0) == anchors
 
 
+def test_a_scale_without_its_references_takes_no_new_ones():
+    known = (anchor("r", 10.0),)
+    references = {"s": found(22.0)}
+    scale = scale_of(known, references)
+    assert anchored(known, references, scale=scale, at=2.0) == known
+
+
+def test_an_anchor_without_an_error_is_none(tmp_path: Path):
+    path = tmp_path / "a.json"
+    write_anchors(path, (anchor("r", 15.0), anchor("s", 16.0, math.inf)))
+    assert read_anchors(path) == (anchor("r", 15.0),)
+
+
 def test_anchors_come_back_as_they_went(tmp_path: Path):
     anchors = (anchor("r", 15.0), anchor("s", 16.0))
     path = tmp_path / "scale" / "a.json"

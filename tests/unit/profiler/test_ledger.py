@@ -66,6 +66,15 @@ def test_a_network_that_always_throttled_is_still_estimated():
     assert ledger(*rounds(0), *slow).estimate("hot").visits == 5
 
 
+def test_what_no_fit_reaches_any_more_is_forgotten(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("latbase.profiler.ledger.HORIZON_WINDOWS", 10)
+    made = ledger(block("old", -1, 10.0), *rounds(0))
+    made.forget_old()
+    assert not made.blocks("old")
+    assert made.estimate("a").visits == 10
+    assert len(made.blocks("a")) == 40
+
+
 def test_reading_time_adds_up():
     assert ledger(block("a", 0, 500.0, 1500.0)).reading_s("a") == 2.0
 
