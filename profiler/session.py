@@ -98,7 +98,8 @@ def measure(
     """Measure ``subnets`` on this host and yield each result as it is ready.
 
     Asking for the next result says that the last one is safe. A result that was yielded when the
-    process died is yielded again, under the same ids.
+    process died is yielded again, under the same ids. Ask for all of them from one thread: the
+    timing child ends with the thread that started it.
 
     Args:
         network: the supernet.
