@@ -11,7 +11,7 @@ from unittest.mock import patch
 
 import numpy as np
 import numpy.typing as npt
-from replay import OBJECTIVES, SPACE, Replay, replay
+from replay import GENERATIONS, OBJECTIVES, SPACE, Replay, replay
 from search import curve
 
 from latbase.searcher import Search
@@ -80,11 +80,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--evaluations", type=int, default=max(MARKS))
+    parser.add_argument("--generations", type=int, default=GENERATIONS)
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=[*PARTS])
     options = parser.parse_args()
     evaluations = options.evaluations
     problems = [replay(device) for device in DEVICES]
-    optima = [problem.near_optimal() for problem in problems]
+    optima = [problem.near_optimal(options.generations) for problem in problems]
     for name in options.parts:
         changed, chosen = PARTS[name]
         curves = []

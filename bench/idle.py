@@ -3,7 +3,7 @@
 The first owns a file and serves it, the second works for a service that is elsewhere, as on every
 host of a fleet but one.
 
-python bench/idle.py [--seconds 60]
+python bench/idle.py [--seconds 60] [--settle 10]
 """
 
 import argparse
@@ -18,9 +18,6 @@ from pathlib import Path
 
 import psutil
 
-SETTLED_S = 10.0
-"""From the first look for jobs until only the everyday is left."""
-
 START_S = 120.0
 MB = 1e6
 
@@ -29,13 +26,14 @@ def main() -> None:
     """Print the share of a core, resident and proportional memory of an idle daemon."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=60.0)
-    seconds = parser.parse_args().seconds
+    parser.add_argument("--settle", type=float, default=10.0, help="seconds before the first look")
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         print("owning its store:")
-        observe(Path(folder), str(Path(folder) / "idle.duckdb"), seconds)
+        observe(Path(folder), str(Path(folder) / "idle.duckdb"), options)
     with tempfile.TemporaryDirectory() as folder, service(Path(folder) / "served.duckdb") as url:
         print("working for a service:")
-        observe(Path(folder), url, seconds)
+        observe(Path(folder), url, options)
 
 
 @contextmanager
@@ -53,12 +51,12 @@ def service(path: Path) -> Iterator[str]:
         serving.communicate()
 
 
-def observe(folder: Path, store: str, seconds: float) -> None:
+def observe(folder: Path, store: str, options: argparse.Namespace) -> None:
     """Start a daemon, let it settle, report, and end it."""
     daemon = start(folder, store)
     try:
-        time.sleep(SETTLED_S)
-        report(psutil.Process(daemon.pid), seconds)
+        time.sleep(options.settle)
+        report(psutil.Process(daemon.pid), options.seconds)
     finally:
         daemon.terminate()
         daemon.wait()

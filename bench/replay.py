@@ -30,6 +30,8 @@ OBJECTIVES = (Objective("top1", maximize=True), Objective("latency_ms"))
 BEST_TOP1 = 77.6
 TOP1_NOISE = 0.021
 LATENCY_NOISE = 0.01
+GENERATIONS = 400
+"""Of the search for a near-optimal front, without noise."""
 SIDE = 224
 
 Values = npt.NDArray[np.float64]
@@ -71,7 +73,7 @@ class Replay:
         points = np.column_stack([-values[:, 0], values[:, 1]])
         return pareto.hypervolume((points - ideal) / (reference - ideal), np.ones(2))
 
-    def near_optimal(self, generations: int = 400, population: int = 300) -> float:
+    def near_optimal(self, generations: int = GENERATIONS, population: int = 300) -> float:
         """Return the hypervolume of a quarter of a million noise-free evaluations."""
         problem = Problem(space=SPACE, objectives=OBJECTIVES)
         found = []

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
-from replay import OBJECTIVES, SPACE, Replay, replay
+from replay import GENERATIONS, OBJECTIVES, SPACE, Replay, replay
 
 from latbase.searcher import Knowledge, Known, Search, fit_predictor
 
@@ -77,6 +77,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--evaluations", type=int, default=300)
+    parser.add_argument("--generations", type=int, default=GENERATIONS)
     parser.add_argument("--devices", nargs="+", default=DEVICES)
     parser.add_argument("--tactics", nargs="+", default=TACTICS)
     parser.add_argument("--picture", type=Path, default=PICTURE)
@@ -84,7 +85,7 @@ def main() -> None:
     problems = {device: replay(device) for device in options.devices}
     for device, problem in problems.items():
         print(device, "held out: top-1 {}, latency {}".format(*problem.held_out))
-    optima = {device: problem.near_optimal() for device, problem in problems.items()}
+    optima = {device: problem.near_optimal(options.generations) for device, problem in problems.items()}
     prior = {d: search(p, "auto", 99, 150, None)[0] for d, p in problems.items()}
     curves: dict[str, Curve] = {}
     known = ("auto, informed store",) if len(problems) > 1 else ()

@@ -76,14 +76,14 @@ EMPTY = "EMPTY"
 REDUCED = {
     "python bench/search.py --seeds 5": (
         "python bench/search.py --seeds 1 --evaluations 20 --devices v100_1_ms --tactics random "
-        "--picture search.png"
+        "--generations 5 --picture search.png"
     ),
     "python bench/measuring.py --minutes 20": (
         "python bench/measuring.py --minutes 0.01 --subnets 2"
     ),
     "python bench/inner.py": "python bench/inner.py --rounds 1 --populations 100",
     "python bench/jobs.py": "python bench/jobs.py --jobs 64",
-    "python bench/idle.py": "python bench/idle.py --seconds 1",
+    "python bench/idle.py": "python bench/idle.py --seconds 1 --settle 1",
     "python bench/fleet.py --postgres postgresql://latbase@db.example/empty --rows 200000 "
     "--seconds 4": "python bench/fleet.py --postgres EMPTY --rows 2000 --seconds 0.2",
     "python bench/hosts.py --postgres postgresql://latbase@db.example/empty --hosts 500": (
@@ -93,7 +93,8 @@ REDUCED = {
         f"python bench/measuring.py --predict {SUPERNET} --protocol quick --trained 8"
     ),
     "python bench/ablation.py --seeds 5": (
-        "python bench/ablation.py --seeds 1 --evaluations 20 --parts 'no exploring'"
+        "python bench/ablation.py --seeds 1 --evaluations 20 --generations 5 "
+        "--parts 'no exploring'"
     ),
     f"latbase search {FASHION} --objective top1 --objective latency_ms --preset quick": (
         f"latbase search {FASHION} --objective top1 --objective latency_ms --preset quick "
