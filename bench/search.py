@@ -85,7 +85,9 @@ def main() -> None:
     problems = {device: replay(device) for device in options.devices}
     for device, problem in problems.items():
         print(device, "held out: top-1 {}, latency {}".format(*problem.held_out))
-    optima = {device: problem.near_optimal(options.generations) for device, problem in problems.items()}
+    optima = {
+        device: problem.near_optimal(options.generations) for device, problem in problems.items()
+    }
     prior = {d: search(p, "auto", 99, 150, None)[0] for d, p in problems.items()}
     curves: dict[str, Curve] = {}
     known = ("auto, informed store",) if len(problems) > 1 else ()

@@ -93,8 +93,7 @@ REDUCED = {
         f"python bench/measuring.py --predict {SUPERNET} --protocol quick --trained 8"
     ),
     "python bench/ablation.py --seeds 5": (
-        "python bench/ablation.py --seeds 1 --evaluations 20 --generations 5 "
-        "--parts 'no exploring'"
+        "python bench/ablation.py --seeds 1 --evaluations 20 --generations 5 --parts 'no exploring'"
     ),
     f"latbase search {FASHION} --objective top1 --objective latency_ms --preset quick": (
         f"latbase search {FASHION} --objective top1 --objective latency_ms --preset quick "
