@@ -18,7 +18,7 @@ from latbase.searcher.representation import Representation
 REFIT_GROWTH = 1.2
 """Growth of the number of rows after which warping and hyper-parameters are chosen anew."""
 
-KNOWN_ROWS = 300
+KNOWN_ROWS = 600
 """Known values a model is fitted on besides the search's own; its time grows with their number."""
 
 DISTILLED_ROWS = 1000
