@@ -1,5 +1,7 @@
 """What each part of the default tactic brings: the same search with one part taken out.
 
+And what is left to gain: the same search where objectives need not be learned.
+
 Run: python bench/ablation.py [--seeds 5] [--evaluations 300] [--parts "no exploring" …]. Prints the
 table of docs/searching.md.
 """
@@ -7,6 +9,7 @@ table of docs/searching.md.
 import argparse
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 from unittest.mock import patch
 
 import numpy as np
@@ -14,7 +17,7 @@ import numpy.typing as npt
 from replay import GENERATIONS, OBJECTIVES, SPACE, Replay, replay
 from search import curve
 
-from latbase.searcher import Search
+from latbase.searcher import Knowledge, Search
 from latbase.searcher.predictors import warped
 from latbase.searcher.representation import Representation
 from latbase.searcher.tactics import auto
@@ -54,7 +57,14 @@ class Single(Representation):
         return super().__call__(genotypes)[:, self.groups[0]]
 
 
-PARTS: dict[str, tuple[Callable[[], AbstractContextManager[object]], dict[str, object]]] = {
+EXACT = {
+    "top-1 known exactly": ("top1",),
+    "latency known exactly": ("latency_ms",),
+    "both known exactly": ("top1", "latency_ms"),
+}
+"""Objectives that need no model: what the search would reach if its models made no errors."""
+
+PARTS: dict[str, tuple[Callable[[], AbstractContextManager[object]], dict[str, Any]]] = {
     "all of it": (nullcontext, {}),
     "batches of 50": (nullcontext, {"population": 50}),
     "no exploring": (lambda: patch.object(auto.Auto, "_doubts", no_doubts), {}),
@@ -63,13 +73,24 @@ PARTS: dict[str, tuple[Callable[[], AbstractContextManager[object]], dict[str, o
     "a random start": (lambda: patch.object(auto, "graded", drawn), {}),
     "the first of the front as a batch": (lambda: patch.object(auto, "greedy_batch", first), {}),
     "ridge for the processes": (nullcontext, {"predictor": "ridge"}),
+    **{name: (nullcontext, {"exact": exact}) for name, exact in EXACT.items()},
 }
 
 
-def run(problem: Replay, seed: int, evaluations: int, options: dict[str, object]) -> Search:
+def run(problem: Replay, seed: int, evaluations: int, options: dict[str, Any]) -> Search:
     """Search once."""
     draws = np.random.default_rng(1000 + seed)
-    search = Search(SPACE, OBJECTIVES, "auto", seed, **options)  # type: ignore[arg-type]
+    exact = {"top1": problem.top1, "latency_ms": problem.latency}
+    knowledge = Knowledge(exact={name: exact[name] for name in options.get("exact", ())})
+    search = Search(
+        SPACE,
+        OBJECTIVES,
+        "auto",
+        seed,
+        knowledge=knowledge,
+        population=options.get("population"),
+        predictor=options.get("predictor"),
+    )
     while len(search.evaluations[0]) < evaluations:
         asked = search.ask()
         search.tell(asked, problem.noisy(asked, draws))
