@@ -2,8 +2,8 @@
 
 And what is left to gain: the same search where objectives need not be learned.
 
-Run: python bench/ablation.py [--seeds 5] [--evaluations 300] [--parts "no exploring" …]. Prints the
-table of docs/searching.md.
+Run: python bench/ablation.py [--seeds 5] [--evaluations 300] [--devices v100_1_ms …]
+[--parts "no exploring" …]. Prints the table of docs/searching.md.
 """
 
 import argparse
@@ -102,10 +102,11 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--evaluations", type=int, default=max(MARKS))
     parser.add_argument("--generations", type=int, default=GENERATIONS)
+    parser.add_argument("--devices", nargs="+", default=DEVICES)
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=[*PARTS])
     options = parser.parse_args()
     evaluations = options.evaluations
-    problems = [replay(device) for device in DEVICES]
+    problems = [replay(device) for device in options.devices]
     optima = [problem.near_optimal(options.generations) for problem in problems]
     for name in options.parts:
         changed, chosen = PARTS[name]
