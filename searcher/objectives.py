@@ -6,7 +6,7 @@ place where they become minimised objectives and a violation.
 
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
 
 import numpy as np
@@ -183,6 +183,22 @@ def parse_objectives(texts: Iterable[str], constraints: Iterable[str] = ()) -> l
             at_least=known.at_least if bound.at_least is None else bound.at_least,
         )
     return list(columns.values())
+
+
+def objective_facts(objective: Objective) -> dict[str, object]:
+    """Return ``objective`` as the row of a search keeps it."""
+    return {
+        "name": objective.name,
+        "maximize": objective.maximize,
+        "at_most": objective.at_most,
+        "at_least": objective.at_least,
+        "optimize": objective.optimize,
+    }
+
+
+def objective_of(facts: Mapping[str, object]) -> Objective:
+    """Return the objective that :func:`objective_facts` wrote."""
+    return Objective(**facts)  # type: ignore[arg-type]
 
 
 def _number(text: str, whole: str) -> float:

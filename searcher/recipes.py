@@ -20,7 +20,7 @@ from latbase.searcher.catalogue import training_data
 from latbase.searcher.evaluation import ANALYTIC, METRICS
 from latbase.searcher.experience import Experience
 from latbase.searcher.knowledge import Genotypes, Knowledge, Known, Values
-from latbase.searcher.objectives import Objective
+from latbase.searcher.objectives import Objective, objective_facts
 from latbase.searcher.popdb import Reduction
 from latbase.searcher.predictors.base import Predictor
 from latbase.searcher.predictors.fitting import LEAST_ROWS
@@ -314,19 +314,3 @@ def _predictor(
 
 def _cost(network: "Supernet", column: int, genotypes: Genotypes) -> Values:
     return network.costs(genotypes)[:, column].astype(np.float64)
-
-
-def objective_facts(objective: Objective) -> dict[str, object]:
-    """Return ``objective`` as a JSON object."""
-    return {
-        "name": objective.name,
-        "maximize": objective.maximize,
-        "at_most": objective.at_most,
-        "at_least": objective.at_least,
-        "optimize": objective.optimize,
-    }
-
-
-def objective_of(facts: Mapping[str, object]) -> Objective:
-    """Return the objective that :func:`objective_facts` wrote."""
-    return Objective(**facts)  # type: ignore[arg-type]

@@ -14,8 +14,7 @@ from latbase.errors import UnknownNameError
 from latbase.searcher import pareto
 from latbase.searcher.analytics.front import FrontView
 from latbase.searcher.knowledge import Values
-from latbase.searcher.objectives import Objective, minimised
-from latbase.searcher.recipes import objective_of
+from latbase.searcher.objectives import Objective, minimised, objective_of
 
 if TYPE_CHECKING:
     from latbase.db import Store

@@ -25,8 +25,7 @@ from latbase.db.records import (
     SearchStatus,
     Source,
 )
-from latbase.searcher.objectives import Objective, minimised
-from latbase.searcher.recipes import objective_facts
+from latbase.searcher.objectives import Objective, minimised, objective_facts
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 SUPERNET = "ofa_mbv3_d234_e346_k357_w1.0"

@@ -27,12 +27,12 @@ from latbase.db.records import Search as SearchRecord
 from latbase.errors import InvalidInputError, SearchError, UnknownNameError
 from latbase.searcher import Objective, tactic_names
 from latbase.searcher.experience import Experience
+from latbase.searcher.objectives import objective_facts
 from latbase.searcher.popdb import Reduction
 from latbase.searcher.recipes import (
     ALWAYS_COLD,
     Recipe,
     make_search,
-    objective_facts,
     open_record,
 )
 
