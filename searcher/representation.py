@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-import scipy  # its parts load at first use: half a second that fronts do not need
+from scipy import sparse
 
 from latbase.searcher.acquisition import graded
 from latbase.searcher.knowledge import Genotypes, Values
@@ -48,7 +48,7 @@ class Representation:
         self._costs = np.append(blocks, sums)
         steps = _steps(space.parameters)
         counts = [steps, *(steps @ members for members in _sums(space.parameters))]
-        self._counts = scipy.sparse.csc_array(np.hstack(counts))
+        self._counts = sparse.csc_array(np.hstack(counts))
         given = space.features(graded(space, REFERENCES, np.random.default_rng(0)))
         chosen = given[:, : self._choices]
         self._unit = np.concatenate(

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
-import scipy  # its parts load at first use: half a second that fronts do not need
+from scipy import linalg, optimize
 
 from latbase.searcher.predictors.base import Features, Scaling, Values
 
@@ -212,9 +212,7 @@ class GaussianProcess:
         cross = _covariance(inputs, self.x, hyper)
         own = hyper.rbf + MEAN_VARIANCE + hyper.noise
         own += sum(v * (x**2).sum(axis=1) for v, x in zip(hyper.linear, inputs, strict=True))
-        explained = scipy.linalg.solve_triangular(
-            self.factor, cross.T, lower=True, check_finite=False
-        )
+        explained = linalg.solve_triangular(self.factor, cross.T, lower=True, check_finite=False)
         variance = np.maximum(own - (explained**2).sum(axis=0), hyper.noise)
         return cross @ self.dual * self.unit + self.centre, np.sqrt(variance) * self.unit
 
@@ -223,9 +221,7 @@ class GaussianProcess:
         hyper = Hyper.of(self.logarithms)
         inputs = self.inputs.apply(features)
         cross = _covariance(self.x, inputs, hyper)
-        explained = scipy.linalg.solve_triangular(
-            self.factor, cross, lower=True, check_finite=False
-        )
+        explained = linalg.solve_triangular(self.factor, cross, lower=True, check_finite=False)
         left = _covariance(inputs, inputs, hyper) - explained.T @ explained
         return np.asarray(left / hyper.noise)
 
@@ -307,7 +303,7 @@ class _Likelihood:
 
     def maximised(self, start: Values, noise: Values) -> Values:
         """Return the best logarithms near ``start`` for relative noises, float (n,)."""
-        result = scipy.optimize.minimize(
+        result = optimize.minimize(
             self.loss,
             start,
             args=(noise,),
@@ -327,7 +323,7 @@ class _Likelihood:
         covariance += smooth
         covariance += MEAN_VARIANCE
         covariance[np.diag_indices(n)] += hyper.noise * noise
-        factor = scipy.linalg.cholesky(covariance, lower=True, check_finite=False)
+        factor = linalg.cholesky(covariance, lower=True, check_finite=False)
         inverse = _inverse(factor)
         dual = inverse @ self._target
         slope = 0.5 * (inverse - np.outer(dual, dual))
@@ -349,10 +345,10 @@ def _solve(
     """Return dual weights, Cholesky factor, leave-one-out errors and their undisturbed spread."""
     noisy = covariance.copy()
     noisy[np.diag_indices_from(noisy)] += variance * noise
-    factor = scipy.linalg.cholesky(noisy, lower=True, check_finite=False)
-    half, _ = scipy.linalg.lapack.dtrtri(factor, lower=True)
+    factor = linalg.cholesky(noisy, lower=True, check_finite=False)
+    half, _ = linalg.lapack.dtrtri(factor, lower=True)
     precision = np.einsum("nk,nk->k", half, half)
-    dual = scipy.linalg.cho_solve((factor, True), target, check_finite=False)
+    dual = linalg.cho_solve((factor, True), target, check_finite=False)
     undisturbed = np.maximum(1.0 / precision - variance * (noise - steady), variance * steady)
     return dual, factor, dual / precision, np.sqrt(undisturbed)
 
@@ -400,7 +396,7 @@ def relative_noise(y: Values, slope: Values | float = 1.0) -> Values:
 
 def _inverse(factor: Features) -> Features:
     """Return the symmetric inverse of the matrix whose lower Cholesky factor is given."""
-    half, _ = scipy.linalg.lapack.dpotri(factor, lower=True)  # the upper half stays zero
+    half, _ = linalg.lapack.dpotri(factor, lower=True)  # the upper half stays zero
     inverse = half + half.T
     inverse[np.diag_indices_from(inverse)] *= 0.5
     return np.asarray(inverse)

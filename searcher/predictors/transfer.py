@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import scipy  # its parts load at first use: half a second that fronts do not need
+from scipy import optimize
 
 from latbase.searcher.knowledge import Source
 from latbase.searcher.predictors import gaussian_process
@@ -135,7 +135,7 @@ def combine(known: Features, y: Values) -> Combination:
     importance = np.ones(len(y))
     for _ in range(ROUNDS):
         rows = np.vstack([design * importance[:, None], penalty])
-        weights = scipy.optimize.nnls(rows, np.append(target * importance, nothing))[0]
+        weights = optimize.nnls(rows, np.append(target * importance, nothing))[0]
         error = target - design @ weights
         spread = 1.4826 * float(np.median(np.abs(error))) + 1e-6
         importance = 1.0 / np.sqrt(np.maximum(np.abs(error) / spread, 1.0))

@@ -40,6 +40,15 @@ def test_help_is_instant_because_it_imports_nothing_heavy(flags):
     assert done.stderr == "[]"
 
 
+def test_a_front_is_read_without_loading_what_searches_need():
+    code = (
+        "import sys, latbase.cli.front, latbase.searcher.results\n"
+        "sys.stderr.write(str(sorted({'pymoo', 'scipy', 'sklearn', 'torch'} & set(sys.modules))))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr == "[]"
+
+
 def test_a_typo_is_an_error_with_the_right_status():
     done = CliRunner().invoke(main, ["profle"])
     assert done.exit_code == 2
