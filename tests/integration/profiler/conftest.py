@@ -25,6 +25,11 @@ FAST = ProtocolSettings(
 )
 
 
+def measured(results: list[Measured | Failure]) -> list[Measured]:
+    assert not [result for result in results if isinstance(result, Failure)]
+    return [result for result in results if isinstance(result, Measured)]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Bench:
     """The toy supernet on this host, with a state directory of its own."""

@@ -1,7 +1,6 @@
 """Real timing children, killed for real."""
 
 import dataclasses
-import math
 import multiprocessing
 import os
 import signal
@@ -13,24 +12,18 @@ from typing import Any
 import psutil
 import pytest
 
-from latbase.errors import DeviceError, InvalidInputError, MeasurementError
-from latbase.profiler import Failure, Measured, doctor, measure, possible
+from latbase.errors import MeasurementError
+from latbase.profiler import Failure, Measured, doctor, measure
 from latbase.profiler import child as children
-from latbase.profiler import session as sessions
 from latbase.profiler.ledger import Block
 from latbase.profiler.messages import REAL_TIME
 from latbase.profiler.protocol import ProtocolSettings
 from latbase.profiler.session import REFERENCE
 from latbase.profiler.spool import Spool
 
-from .conftest import FAST, TOY, Bench
+from .conftest import FAST, TOY, Bench, measured
 
 pytestmark = pytest.mark.usefixtures("private_locks")
-
-
-def measured(results: list[Measured | Failure]) -> list[Measured]:
-    assert not [result for result in results if isinstance(result, Failure)]
-    return [result for result in results if isinstance(result, Measured)]
 
 
 def test_every_sub_network_gets_its_metrics(bench: Bench):
@@ -130,138 +123,6 @@ def test_a_supernet_that_does_not_load_says_so(bench: Bench, tmp_path: Path):
                 loads_as=f"{tmp_path / 'broken.py'}:Toy",
             )
         )
-
-
-@pytest.mark.parametrize(
-    ("fields", "error", "message"),
-    [
-        ({"threads": 4096}, InvalidInputError, "4096 threads were asked for"),
-        ({"device": "cuda"}, DeviceError, "no NVIDIA GPU answers"),
-    ],
-)
-def test_what_the_host_cannot_do_is_refused(
-    bench: Bench, fields: dict[str, Any], error: type[Exception], message: str
-):
-    if bench.fingerprint.gpus and "device" in fields:
-        pytest.skip("this host has a GPU")
-    with pytest.raises(error, match=message):
-        next(bench.measure(bench.subnet(), **fields))
-
-
-@pytest.mark.parametrize("fields", [{"precision": "fp8"}, {"engine": "abacus"}])
-def test_an_unknown_mode_fails_with_the_known_ones(bench: Bench, fields: dict[str, Any]):
-    with pytest.raises(MeasurementError, match="there are"):
-        list(bench.measure(bench.subnet(), **fields))
-
-
-@pytest.mark.parametrize(
-    "fields",
-    [
-        {"engine": "torchscript", "memory_format": "channels_last"},
-        {"precision": "bf16"},
-        {"precision": "int8"},
-        {"engine": "onnxruntime"},
-        {"engine": "openvino"},
-    ],
-)
-def test_modes(bench: Bench, fields: dict[str, Any]):
-    if not possible(bench.configuration(**fields), bench.fingerprint):
-        pytest.skip(f"this host cannot measure with {fields}")
-    (result,) = measured(list(bench.measure(bench.subnet(), **fields)))
-    assert result.measurements[0].value > 0
-
-
-@pytest.mark.gpu
-@pytest.mark.parametrize(
-    "fields",
-    [
-        {},
-        {"precision": "fp16", "memory_format": "channels_last"},
-        {"precision": "bf16"},
-        {"engine": "torchscript"},
-        {"engine": "cudagraph"},
-    ],
-)
-def test_modes_of_a_gpu(bench: Bench, fields: dict[str, Any]):
-    if not possible(bench.configuration(device="cuda", **fields), bench.fingerprint):
-        pytest.skip(f"this host cannot measure on a GPU with {fields}")
-    (result,) = measured(list(bench.measure(bench.subnet(), device="cuda", **fields)))
-    found = {each.metric: each for each in result.measurements}
-    assert 0 < found["gpu_time_ms"].value < 1.1 * found["latency_ms"].value
-    assert found["latency_ms"].conditions["gpu"]
-
-
-def test_a_runtime_refuses_what_it_does_not_do(bench: Bench):
-    with pytest.raises(InvalidInputError, match="in fp32 with memory format contiguous"):
-        next(bench.measure(bench.subnet(), engine="onnxruntime", memory_format="channels_last"))
-
-
-def test_a_second_session_keeps_the_scale_of_the_first(bench: Bench):
-    (first,) = measured(list(bench.measure(bench.subnet())))
-    (second,) = measured(list(bench.measure(bench.subnet(width=16))))
-    scales: list[Any] = [result.measurements[0].conditions["scale"] for result in (first, second)]
-    assert scales[0]["anchors"] == scales[1]["anchors"]
-
-
-def anchors_of(results: list[Measured]) -> Any:
-    scale: Any = results[-1].measurements[0].conditions["scale"]
-    return scale["anchors"]
-
-
-def test_a_longer_session_adds_references_to_the_scale(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.setattr(sessions, "SUBNETS_PER_REFERENCE", 3)
-    short = anchors_of(measured(list(bench.measure(bench.subnet()))))
-    longer = anchors_of(measured(list(bench.measure(*bench.subnets(6)))))
-    again = anchors_of(measured(list(bench.measure(*bench.subnets(6, "wait")))))
-    assert len(short) == 1
-    assert longer[0] == short[0]
-    assert len(longer) == 2
-    assert again == longer
-
-
-@pytest.mark.parametrize(
-    ("seed", "left"),
-    [(3, 1), (22, 2)],
-    ids=["ok, crash; to spare: killed, raise", "ok, raise; to spare: wait"],
-)
-def test_references_that_cannot_be_measured_are_left_out(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch, seed: int, left: int
-):
-    monkeypatch.setattr(sessions, "SUBNETS_PER_REFERENCE", 3)
-    monkeypatch.setattr(sessions, "REFERENCE_SEED", seed)
-    results = measured(list(bench.measure(*bench.subnets(6))))
-    assert len(results) == 6
-    assert len(anchors_of(results)) == left
-
-
-def test_without_any_reference_nothing_is_measured(bench: Bench, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(sessions, "REFERENCE_SEED", 2)  # crash, raise, exit, killed
-    with pytest.raises(MeasurementError, match="No reference sub-network of toy"):
-        list(bench.measure(bench.subnet()))
-
-
-def test_one_that_goes_on_with_new_references_waits_for_their_errors(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-):
-    subnets = bench.subnets(6)
-    session = bench.measure(*subnets[:3])
-    next(session)
-    session.close()
-    monkeypatch.setattr(sessions, "SUBNETS_PER_REFERENCE", 3)
-    results = measured(list(bench.measure(*subnets)))
-    assert all(math.isfinite(anchor["error"]) for anchor in anchors_of(results))
-    assert len(anchors_of(results)) == 2
-    assert all(result.measurements[0].interval[1] < 100 for result in results)
-
-
-def test_another_reference_takes_the_place_of_the_only_one_that_fails(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.setattr(sessions, "REFERENCE_SEED", 13)  # exit, ok
-    results = measured(list(bench.measure(bench.subnet())))
-    assert len(anchors_of(results)) == 1
 
 
 def test_a_supernet_that_exits_fails_alone(bench: Bench):
