@@ -7,13 +7,16 @@ so that neither has the better hour. *Building* is the share of the time that we
 sub-networks, in every process again; *common shift* is what all sub-networks differ by alike.
 
 Run it alone on the machine: ``.venv/bin/python bench/measuring.py --minutes 20``. With ``--predict
-NETWORK --protocol thorough`` it instead scores a predictor fitted on this host's measurements.
+NETWORK --protocol thorough`` it instead scores a predictor fitted on two thirds of what this host
+has measured when the time is up.
 """
 
 import argparse
 import contextlib
 import dataclasses
+import itertools
 import json
+import math
 import multiprocessing
 import subprocess
 import sys
@@ -186,7 +189,7 @@ def peer(task: Task, host: str) -> Row:
 
 
 def latbase_pass(
-    task: Task, order: Sequence[Subnet], settings: ProtocolSettings
+    task: Task, order: Sequence[Subnet], settings: ProtocolSettings, deadline: float = math.inf
 ) -> list[Measurement]:
     results = measure(
         task.network,
@@ -197,7 +200,9 @@ def latbase_pass(
         protocol=settings,
         on_event=lambda text: print(text, file=sys.stderr),
     )
-    return [result.measurements[0] for result in results if isinstance(result, Measured)]
+    with contextlib.closing(results):
+        in_time = itertools.takewhile(lambda _: time.monotonic() < deadline, results)
+        return [result.measurements[0] for result in in_time if isinstance(result, Measured)]
 
 
 @contextlib.contextmanager
@@ -272,21 +277,22 @@ def show(row: Row) -> None:
     )
 
 
-def predict(name: str, settings: ProtocolSettings, trained: int) -> None:
+def predict(task: Task, settings: ProtocolSettings, deadline: float) -> None:
     """Fit the default predictor on this host's own measurements and show its held-out scores."""
-    with tempfile.TemporaryDirectory(prefix="latbase-bench-") as scratch:
-        task = prepare(name, trained + trained // 2, Path(scratch))
-        begin = time.monotonic()
-        found = {one.subnet_id: one.value for one in latbase_pass(task, task.subnets, settings)}
-        seconds = (time.monotonic() - begin) / len(task.subnets)
+    begin = time.monotonic()
+    found = {
+        one.subnet_id: one.value for one in latbase_pass(task, task.subnets, settings, deadline)
+    }
+    seconds = (time.monotonic() - begin) / len(found)
+    trained, network = 2 * len(found) // 3, task.network
     measured = [subnet for subnet in task.subnets if subnet.subnet_id in found]
     genotypes = np.array([subnet.genotype for subnet in measured], np.int8)
-    features = task.network.space.features(genotypes)
+    features = network.space.features(genotypes)
     values = np.array([found[subnet.subnet_id] for subnet in measured])
     fitted = fit_predictor(features[:trained], values[:trained])
     score = fitted.score(features[trained:], values[trained:])
     print(
-        f"| {name} | {settings.name} | {trained} | {fitted.kind} | {score.tau:.3f} "
+        f"| {network.name} | {settings.name} | {trained} | {fitted.kind} | {score.tau:.3f} "
         f"| {score.mape_percent:.2f} % | {seconds:.2f} |",
         flush=True,
     )
@@ -315,7 +321,11 @@ def compare(count: int, deadline: float) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--subnets", type=int, default=60)
-    parser.add_argument("--minutes", type=float, default=20.0, help="start nothing new after this")
+    parser.add_argument(
+        "--minutes",
+        type=float,
+        help="start nothing new after this: 20 for the table, no limit for --predict",
+    )
     parser.add_argument(
         "--predict",
         metavar="NETWORK",
@@ -325,11 +335,14 @@ def main() -> None:
     parser.add_argument("--trained", type=int, default=TRAINED, help="rows it is fitted on")
     asked = parser.parse_args()
     if asked.predict is None:
-        compare(asked.subnets, time.monotonic() + 60 * asked.minutes)
+        compare(asked.subnets, time.monotonic() + 60 * (asked.minutes or 20.0))
         return
     print("| supernet | protocol | trained on | predictor | τ | MAPE | s each |")
     print("|---|---|---|---|---|---|---|")
-    predict(asked.predict, PRESETS[asked.protocol], asked.trained)
+    deadline = time.monotonic() + 60 * (asked.minutes or math.inf)
+    with tempfile.TemporaryDirectory(prefix="latbase-bench-") as scratch:
+        task = prepare(asked.predict, asked.trained + asked.trained // 2, Path(scratch))
+        predict(task, PRESETS[asked.protocol], deadline)
 
 
 if __name__ == "__main__":
