@@ -1,6 +1,7 @@
 """Run a search whose latencies are measured on this host, or by the daemons of others."""
 
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -116,7 +117,8 @@ def run_search(
     if recipe.configuration_id and here.offers(configuration):
         store.write([here.fingerprint.hardware, configuration])  # the search names them
     record, begun = recipes.open_record(store, network, recipe, new=new)
-    search = recipes.make_search(store, network, recipe, record)
+    make = partial(recipes.make_search, store, network, recipe, record)
+    search = make()
     exact = search.problem.knowledge.exact
     sources |= {name: Predicted(predict=exact[name]) for name in recipe.predicted}
     if not begun:
@@ -127,11 +129,12 @@ def run_search(
     recorder = runner.Recorder(store, record, lambda g: subnets_of(network, g))
     with progress("evaluated", recipe.evaluations) as advance:
         runner.run(
-            search,
+            make,
             Evaluator(list(sources.values())),
             recorder,
             evaluations=recipe.evaluations,
             on_progress=advance,
+            on_event=note,
         )
     return record
 

@@ -73,7 +73,8 @@ class Minimised:
     """Objective vectors as algorithms see them.
 
     Attributes:
-        points: float (n, k), the optimised columns, every one minimised.
+        points: float (n, k), the optimised columns, every one minimised; NaN where a column of the
+            values is missing, optimised or not.
         violation: float (n,), 0 where every bound holds, else the summed relative excess.
     """
 
@@ -86,14 +87,17 @@ class Minimised:
         return np.asarray(self.violation == 0) & pareto.complete(self.points)
 
     def ranks(self) -> npt.NDArray[np.intp]:
-        """Rank rows, 0 the best, int (n,): feasible fronts first, then by rising violation."""
-        found = pareto.ranks(self.points)
-        broken = self.violation > 0
-        if broken.any():
-            kept = pareto.ranks(self.points[~broken])
-            order = np.unique(self.violation[broken], return_inverse=True)[1]
-            found[~broken] = kept
-            found[broken] = order + kept.max(initial=-1) + 1
+        """Rank rows, 0 the best, int (n,).
+
+        Feasible fronts come first, then what breaks a bound, by rising violation, then failures.
+        """
+        found = np.zeros(len(self.points), dtype=np.intp)
+        kept, complete = self.feasible, pareto.complete(self.points)
+        broken = complete & ~kept
+        found[kept] = pareto.ranks(self.points[kept])
+        found[~kept] = found[kept].max(initial=-1) + 1
+        found[broken] += np.unique(self.violation[broken], return_inverse=True)[1]
+        found[~complete] = found[complete].max(initial=-1) + 1
         return found
 
     def front(self) -> npt.NDArray[np.bool_]:
@@ -117,6 +121,7 @@ class Minimised:
 
 def minimised(objectives: Sequence[Objective], values: Values) -> Minimised:
     """Convert ``values``, float (n, m) in the objectives' units and senses."""
+    values = np.where(pareto.complete(values)[:, None], values, np.nan)
     signs = [-1.0 if o.maximize else 1.0 for o in objectives if o.optimize]
     optimised = [column for column, o in enumerate(objectives) if o.optimize]
     violation = np.zeros(len(values))

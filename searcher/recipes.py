@@ -238,8 +238,8 @@ def make_search(
 ) -> Search:
     """Make the ask/tell search of ``record`` with what the store knew when it was created.
 
-    Only measurements older than the search count as knowledge: a resumed search must not learn from
-    its own.
+    Only values older than the search count as knowledge: a resumed search must not learn from its
+    own. Older ones that reach the store later count too; :meth:`Recorder.resume` says what then.
     """
     known = {
         objective.name: values

@@ -8,6 +8,7 @@ import numpy as np
 
 from latbase.db import queries
 from latbase.db.records import Evaluation, SearchStatus
+from latbase.errors import SearchError
 from latbase.searcher.evaluation import Evaluator
 from latbase.searcher.knowledge import Genotypes, Values
 from latbase.searcher.search import Search
@@ -38,17 +39,33 @@ class Recorder:
         self._subnets = subnets
         self._rows: list[Evaluation] = queries.evaluations(store, record.search_id)
 
-    def resume(self, search: Search) -> int:
-        """Replay what is stored into a new ``search``; returns how many evaluations that was.
-
-        Raises:
-            SearchError: the search does not go the way the stored one went.
-        """
-        if self._rows:
-            stored = queries.genotypes(self._store, self._record.search_id)["genotype"].to_pylist()
-            values = np.array([row.values for row in self._rows])
-            search.replay(np.array(stored, dtype=np.int8), values)
+    def __len__(self) -> int:
+        """Number of evaluations that are stored."""
         return len(self._rows)
+
+    def resume(self, make: Callable[[], Search], on_event: Callable[[str], None]) -> Search:
+        """Return a search from ``make`` that has been told all that is stored.
+
+        It is where the stored one stopped, unless values from before the search have reached the
+        store since, as from a daemon that was cut off: with those known it would have gone another
+        way, so it goes on from the stored evaluations as if they had been made elsewhere.
+        """
+        search = make()
+        if not self._rows:
+            return search
+        found = queries.genotypes(self._store, self._record.search_id)["genotype"].to_pylist()
+        genotypes = np.array(found, dtype=np.int8)
+        values = np.array([row.values for row in self._rows])
+        try:
+            search.replay(genotypes, values)
+        except SearchError:
+            on_event(
+                "The store has received older values since this search began: it keeps its "
+                f"{len(found)} evaluations and goes on with what is known now."
+            )
+            search = make()
+            search.record(genotypes, values)
+        return search
 
     def append(self, genotypes: Genotypes, values: Values, evaluator: Evaluator) -> None:
         """Write one batch of evaluations in one transaction."""
@@ -78,20 +95,29 @@ class Recorder:
 
 
 def run(
-    search: Search,
+    make: Callable[[], Search],
     evaluator: Evaluator,
     recorder: Recorder,
     *,
     evaluations: int,
     on_progress: Callable[[int], None],
+    on_event: Callable[[str], None],
 ) -> None:
-    """Bring ``search`` to ``evaluations`` evaluations, or the end of its space, from where it is.
+    """Bring a search to ``evaluations`` evaluations, or the end of its space, from where it is.
 
     A search is a function of its seed and the values it was told, so replaying the stored ones puts
     it exactly where a killed process left it.
+
+    Args:
+        make: makes the search, always the same.
+        evaluator: gives values.
+        recorder: keeps them.
+        evaluations: how many there shall be.
+        on_progress: called with how many there are.
+        on_event: called with what a person should know.
     """
+    search, done = recorder.resume(make, on_event), len(recorder)
     evaluations = min(evaluations, search.problem.space.size)
-    done = recorder.resume(search)
     on_progress(done)
     while done < evaluations:
         waiting = search.pending if len(search.pending) else search.ask()

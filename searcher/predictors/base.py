@@ -19,6 +19,10 @@ With one, ten to fifty noisy rows still preferred the richer model by luck.
 """
 
 
+MEDIAN_TO_DEVIATION = 1.4826
+"""Standard deviation of normal errors, in their median size."""
+
+
 class Score(NamedTuple):
     """How well predictions follow the truth.
 
@@ -104,6 +108,14 @@ def convinces(challenger: Values, holder: Values, margin: float = CONVINCING) ->
     """
     gain = np.abs(holder) - np.abs(challenger)
     return bool(gain.mean() > margin * gain.std() / np.sqrt(len(gain)))
+
+
+def robust_deviation(errors: Values) -> float:
+    """Return the standard deviation of ``errors`` about zero, from their median size.
+
+    A few disturbed ones, however large, leave it as it is.
+    """
+    return MEDIAN_TO_DEVIATION * float(np.median(np.abs(errors)))
 
 
 def halves(fit: Callable[[Features, Values], Model], features: Features, y: Values) -> float:

@@ -6,13 +6,14 @@ marginal likelihood times a weak prior, so ten rows do not mislead them. Rows th
 contradict get more noise, since measured latencies have heavy right tails.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 from scipy import linalg, optimize
 
-from latbase.searcher.predictors.base import Features, Scaling, Values
+from latbase.searcher.predictors.base import Features, Scaling, Values, robust_deviation
 
 Groups = tuple[npt.NDArray[np.intp], ...]
 
@@ -174,6 +175,33 @@ class Expectation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Unevenness:
+    """How the noise differs from value to value.
+
+    Measurements err by a share of what they measure; values of both signs err alike.
+
+    Attributes:
+        proportional: whether noise grows with the value.
+        usual: geometric mean of what noise is proportional to, over the training rows.
+    """
+
+    proportional: bool
+    usual: float
+
+    @classmethod
+    def of(cls, y: Values, slope: Values | float = 1.0) -> "Unevenness":
+        """Learn it from values before warping, float (n,), and the slopes of the warping there."""
+        proportional = bool((y > 0).all())
+        size = (y if proportional else np.ones(len(y))) * slope
+        return cls(proportional=proportional, usual=float(np.exp(np.log(size).mean())))
+
+    def __call__(self, values: Values, slope: Values | float = 1.0) -> Values:
+        """Return the variance of the noise at ``values``, float (n,), in that of a usual one."""
+        size = (np.abs(values) if self.proportional else np.ones(len(values))) * slope
+        return np.asarray(np.clip(size / self.usual, 1.0 / UNEVEN, UNEVEN) ** 2)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GaussianProcess:
     """A posterior over functions of features.
 
@@ -205,16 +233,26 @@ class GaussianProcess:
         inputs = np.hstack(self.inputs.apply(features))
         return self.expectation(inputs) * self.unit + self.centre
 
-    def predict(self, features: Features, /) -> tuple[Values, Values]:
-        """Return mean and spread (noise included), float (n,) each."""
+    def predict(
+        self, features: Features, /, relative: Callable[[Values], Values] | None = None
+    ) -> tuple[Values, Values]:
+        """Return mean and spread (noise included), float (n,) each.
+
+        Args:
+            features: float (n, f).
+            relative: gives the variance of the noise at each mean, 1 for a usual one; None for
+                equal noise.
+        """
         hyper = Hyper.of(self.logarithms)
         inputs = self.inputs.apply(features)
         cross = _covariance(inputs, self.x, hyper)
-        own = hyper.rbf + MEAN_VARIANCE + hyper.noise
+        own = hyper.rbf + MEAN_VARIANCE
         own += sum(v * (x**2).sum(axis=1) for v, x in zip(hyper.linear, inputs, strict=True))
         explained = linalg.solve_triangular(self.factor, cross.T, lower=True, check_finite=False)
-        variance = np.maximum(own - (explained**2).sum(axis=0), hyper.noise)
-        return cross @ self.dual * self.unit + self.centre, np.sqrt(variance) * self.unit
+        mean = cross @ self.dual * self.unit + self.centre
+        variance = np.maximum(own - (explained**2).sum(axis=0), 0.0)
+        variance += hyper.noise * (1.0 if relative is None else relative(mean))
+        return mean, np.sqrt(variance) * self.unit
 
     def doubt(self, features: Features, /) -> Features:
         """Return the covariance of what is not known, float (n, n), in variances of the noise."""
@@ -268,7 +306,7 @@ def fit(
         dual, factor, errors, scatter = _solve(covariance, target, hyper.noise, noise, steady)
         distance = np.abs(errors / scatter)
         # Many outliers inflate the noise of all rows: the median row says how much.
-        distance /= np.clip(1.4826 * np.median(distance), LEAST_DEFLATION, 1.0)
+        distance /= np.clip(robust_deviation(distance), LEAST_DEFLATION, 1.0)
         heavier = steady * np.maximum((distance / OUTLIER) ** 2, 1.0)
         if np.allclose(heavier, noise, rtol=0.1):
             break
@@ -378,20 +416,6 @@ def _squared(left: Features, right: Features) -> Features:
     distance += (left**2).sum(axis=1)[:, None]
     distance += (right**2).sum(axis=1)
     return np.maximum(distance, 0.0, out=distance)
-
-
-def relative_noise(y: Values, slope: Values | float = 1.0) -> Values:
-    """Return how the variance of the noise differs from row to row, 1 on average, float (n,).
-
-    Measurements err by a share of what they measure; values of both signs err alike.
-
-    Args:
-        y: float (n,), the values before warping.
-        slope: of the warping at each value, which stretches the noise.
-    """
-    spread = (np.abs(y) if (y > 0).all() else np.ones(len(y))) * slope
-    usual = np.exp(np.log(spread).mean())
-    return np.asarray(np.clip(spread / usual, 1.0 / UNEVEN, UNEVEN) ** 2)
 
 
 def _inverse(factor: Features) -> Features:

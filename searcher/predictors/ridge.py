@@ -1,10 +1,10 @@
 """Ridge regression in closed form; one decomposition gives the leave-one-out error per penalty."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from latbase.searcher.predictors.base import Features, Scaling, Values
+from latbase.searcher.predictors.base import Features, Scaling, Values, robust_deviation
 
 PENALTIES = np.logspace(-4, 4, 33)
 """Penalties tried, relative to the number of rows."""
@@ -26,7 +26,8 @@ class Ridge:
         weights: float (f,), per standardised feature.
         axes: float (f, f), principal axes of the training features.
         shrinkage: float (f,), inverse of squared singular value plus penalty.
-        noise: standard deviation of the leave-one-out errors.
+        noise: standard deviation of the leave-one-out errors; of a robust fit, that of a row which
+            no others contradict.
     """
 
     scaling: Scaling
@@ -83,9 +84,10 @@ def fit_robust(features: Features, y: Values) -> Ridge:
         model = fit(features, target)
         others = _left_out(model, features, target)
         error = y - others
-        most = TOLERANCE * 1.4826 * float(np.median(np.abs(error)))
+        most = TOLERANCE * robust_deviation(error)
         target = others + np.clip(error, -most, most)
-    return fit(features, target)
+    model = fit(features, target)
+    return replace(model, noise=robust_deviation(y - _left_out(model, features, target)))
 
 
 def _left_out(model: Ridge, features: Features, y: Values) -> Values:

@@ -14,14 +14,17 @@ from scipy import optimize
 
 from latbase.searcher.knowledge import Source
 from latbase.searcher.predictors import gaussian_process
-from latbase.searcher.predictors.base import Features, Values, convinces
-from latbase.searcher.predictors.gaussian_process import GaussianProcess, Groups, relative_noise
+from latbase.searcher.predictors.base import Features, Values, convinces, robust_deviation
+from latbase.searcher.predictors.gaussian_process import GaussianProcess, Groups, Unevenness
 
 RESIDUAL_ROWS = 30
 """Fewer rows than this cannot say what a combination of sources misses."""
 
 ROUNDS = 15
 """Reweightings on the way from least squares to Huber's loss, linear beyond one deviation."""
+
+LEAST_SIZE = 1e-3
+"""Smallest value whose relative error counts in full, as a share of the usual one."""
 
 SHRINKAGE = 1e-4
 """Penalty on squared weights: among sources that agree, share the weight."""
@@ -52,12 +55,14 @@ class Transfer:
         sources: predictors of other configurations.
         combination: how they combine.
         residual: Gaussian process of the error, None where there are too few rows.
+        unevenness: how the noise depends on the size of a value.
         left_out: float (n,), predictions of the training rows, by the process from all others.
     """
 
     sources: tuple[Source, ...]
     combination: Combination
     residual: GaussianProcess | None
+    unevenness: Unevenness
     left_out: Values
 
     def mean(self, features: Features, /) -> Values:
@@ -70,7 +75,9 @@ class Transfer:
         combined = self.combination(basis(self.sources, features))
         if self.residual is None:
             return combined, np.abs(combined) * self.combination.spread
-        correction, spread = self.residual.predict(features)
+        correction, spread = self.residual.predict(
+            features, lambda centre: self.unevenness(combined + centre)
+        )
         return combined + correction, spread
 
     def doubt(self, features: Features, /) -> Features:
@@ -102,7 +109,7 @@ def fit(
     known = basis(sources, features)
     combination = combine(known, y)
     combined = combination(known)
-    residual, left_out = None, combined
+    residual, left_out, unevenness = None, combined, Unevenness.of(y)
     if len(y) >= RESIDUAL_ROWS:
         before = start.residual.logarithms if start and start.residual else None
         process = gaussian_process.fit(
@@ -111,13 +118,17 @@ def fit(
             groups,
             before,
             refine=before is None,
-            relative=relative_noise(y),
+            relative=unevenness(y),
         )
         corrected = combined + process.left_out
         if convinces(y - corrected, y - combined):
             residual, left_out = process, corrected
     return Transfer(
-        sources=tuple(sources), combination=combination, residual=residual, left_out=left_out
+        sources=tuple(sources),
+        combination=combination,
+        residual=residual,
+        unevenness=unevenness,
+        left_out=left_out,
     )
 
 
@@ -128,8 +139,9 @@ def basis(sources: Sequence[Source], features: Features) -> Features:
 
 def combine(known: Features, y: Values) -> Combination:
     """Fit a combination of float (n, k) to (n,), least in relative error by Huber's loss."""
-    unit = np.median(np.abs(known), axis=0) / np.median(np.abs(y))
-    scale = np.abs(y) + 1e-9 * np.abs(y).max()
+    usual = float(np.median(np.abs(y)) or np.abs(y).max() or 1.0)  # most or all may be zero
+    unit = np.median(np.abs(known), axis=0) / usual
+    scale = np.maximum(np.abs(y), LEAST_SIZE * usual)
     design, target = known / scale[:, None], y / scale
     penalty, nothing = np.diag(np.sqrt(SHRINKAGE) * unit), np.zeros(len(unit))
     importance = np.ones(len(y))
@@ -137,6 +149,6 @@ def combine(known: Features, y: Values) -> Combination:
         rows = np.vstack([design * importance[:, None], penalty])
         weights = optimize.nnls(rows, np.append(target * importance, nothing))[0]
         error = target - design @ weights
-        spread = 1.4826 * float(np.median(np.abs(error))) + 1e-6
+        spread = robust_deviation(error) + 1e-6
         importance = 1.0 / np.sqrt(np.maximum(np.abs(error) / spread, 1.0))
     return Combination(weights=weights, spread=spread)

@@ -10,13 +10,16 @@ import numpy as np
 
 from latbase.searcher.predictors import gaussian_process
 from latbase.searcher.predictors.base import Features, Values
-from latbase.searcher.predictors.gaussian_process import GaussianProcess, Groups, relative_noise
+from latbase.searcher.predictors.gaussian_process import GaussianProcess, Groups, Unevenness
 
 HEADROOM = 1.0
 """Distance of the limit from the nearest value, as a share of the range of the values.
 
 A nearer one lets the front, which lies beyond the first evaluations, saturate too soon.
 """
+
+LEAST_DISTANCE = 1e-12
+"""Distance from the limit at which values are no longer told apart from it."""
 
 CEILING, NONE, FLOOR = 1.0, 0.0, -1.0
 """On which side of the values the limit is; 0 for a process on the values as they are."""
@@ -30,11 +33,13 @@ class WarpedProcess:
         process: the process on the warped values.
         side: one of :data:`CEILING`, :data:`NONE`, :data:`FLOOR`.
         limit: the value never reached; unused without warping.
+        unevenness: how the noise of warped values depends on the size of a value.
     """
 
     process: GaussianProcess
     side: float
     limit: float
+    unevenness: Unevenness
 
     def mean(self, features: Features, /) -> Values:
         """Return the expected value (of a warped one: the median), float (n,)."""
@@ -42,9 +47,9 @@ class WarpedProcess:
 
     def predict(self, features: Features, /) -> tuple[Values, Values]:
         """Return mean and spread, float (n,) each."""
-        centre, spread = self.process.predict(features)
+        centre, spread = self.process.predict(features, self._relative_noise)
         mean = self._unwarp(centre)
-        return mean, spread if self.side == NONE else spread * np.abs(self.limit - mean)
+        return mean, spread / _slope(mean, self.side, self.limit)
 
     def doubt(self, features: Features, /) -> Features:
         """Return the covariance of what is not known, float (n, n), in variances of the noise."""
@@ -54,6 +59,10 @@ class WarpedProcess:
     def left_out(self) -> Values:
         """Predictions of each training row from all others, float (n,)."""
         return self._unwarp(self.process.left_out)
+
+    def _relative_noise(self, warped: Values) -> Values:
+        mean = self._unwarp(warped)
+        return self.unevenness(mean, _slope(mean, self.side, self.limit))
 
     def _unwarp(self, warped: Values) -> Values:
         if self.side == NONE:
@@ -85,15 +94,22 @@ def _fit(
     features: Features, y: Values, groups: Groups | None, side: float, start: Values | None
 ) -> WarpedProcess:
     limit = (y.max() if side == CEILING else y.min()) + side * HEADROOM * np.ptp(y)
-    distance = np.maximum(side * (limit - y), 1e-12)
-    target = y if side == NONE else -side * np.log(distance)
-    slope = 1.0 if side == NONE else 1.0 / distance  # of the warping, which stretches the noise
+    slope = _slope(y, side, limit)
+    target = y if side == NONE else side * np.log(slope)
+    unevenness = Unevenness.of(y, slope)
     process = gaussian_process.fit(
         features,
         target,
         groups,
         start,
         refine=start is None,
-        relative=relative_noise(y, slope),
+        relative=unevenness(y, slope),
     )
-    return WarpedProcess(process=process, side=side, limit=float(limit))
+    return WarpedProcess(process=process, side=side, limit=float(limit), unevenness=unevenness)
+
+
+def _slope(values: Values, side: float, limit: float) -> Values:
+    """Return the slope of the warping at float (n,): what it stretches spreads by."""
+    if side == NONE:
+        return np.ones(len(values))
+    return np.asarray(1.0 / np.maximum(side * (limit - values), LEAST_DISTANCE))

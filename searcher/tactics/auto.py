@@ -82,11 +82,13 @@ class Auto:
         candidates, promised = visited[hopeful], outcome.rows(hopeful)
         self._elite = candidates[:POPULATION]
         self._exploring = not self._exploring
-        acceptable = candidates[promised.feasible]
+        # Where none is thought to keep the bounds, those that break them least come first.
+        acceptable = candidates[promised.feasible] if promised.feasible.any() else candidates
         doubts = self._doubts(models, acceptable) if self._exploring else []
         if doubts:
             return acceptable[informative_batch(doubts, self._batch)]
-        return candidates[greedy_batch(promised, smoothed, self._batch)]
+        chosen = greedy_batch(promised, smoothed, self._batch)
+        return candidates[chosen] if len(chosen) else candidates[: self._batch]
 
     def _doubts(self, models: dict[str, Model], candidates: Genotypes) -> list[Values]:
         """Return what is not known of candidates near the front, by model that can tell."""

@@ -1,8 +1,8 @@
 """WeakNAS (Wu et al., NeurIPS 2021): weak predictors zoom into a fixed random pool.
 
-As its authors' code has it, with two objectives ranked by dominance: 10,000 random sub-networks in
-a window of costs, boosted trees on raw parameter values, 100 evaluations at random, then 100 drawn
-from the predicted best 1,000 in every round.
+As its authors' code has it, with two objectives ranked by dominance: 10,000 random sub-networks,
+boosted trees on raw parameter values, 100 evaluations at random, then 100 drawn from the predicted
+best 1,000 in every round. Their window of costs is left out: the whole front is sought.
 """
 
 import numpy as np
@@ -37,9 +37,12 @@ class WeakNAS:
         self._pool = problem.space.sample(POOL, int(self._draws.integers(2**31)))
 
     def ask(self, history: History) -> Genotypes:
-        """Return a draw from the pool, from its predicted best once there is data."""
+        """Return a draw from the pool, from its predicted best once there is data.
+
+        Nothing is left of the pool after as many evaluations.
+        """
         left = history.fresh(self._pool)
-        if history.complete.sum() >= LEAST_ROWS:
+        if len(left) and history.complete.sum() >= LEAST_ROWS:
             left = left[survivors(self._predicted(history)(left), BEST)]
         chosen = self._draws.permutation(len(left))[: self._round]
         return left[np.sort(chosen)]

@@ -4,7 +4,7 @@ import json
 import shutil
 import uuid
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -159,6 +159,45 @@ def test_a_search_on_predictions_resumes_as_it_began_whatever_was_measured_since
     assert "Continuing the unfinished search" in latbase.run(*command).stderr
     assert untouched.run(*command).exit_code == 0
     assert latbase.json("query", path) == untouched.json("query", path)
+
+
+def test_a_search_goes_on_when_older_values_reach_the_store_after_it_began(
+    latbase, away, monkeypatch
+):
+    """As from a daemon that was cut off, while the search was."""
+    command = predicting(away, "--evaluations", "40", "--tactic", "auto")
+    append = runner.Recorder.append
+
+    def killed(self, genotypes, values, evaluator):
+        append(self, genotypes, values, evaluator)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(runner.Recorder, "append", killed)
+        for _ in range(2):
+            assert latbase.run(*command).exit_code
+    path = (
+        "SELECT subnet_id, values FROM evaluation JOIN search USING (search_id) WHERE "
+        "tactic = 'auto' ORDER BY position"
+    )
+    begun = latbase.json("query", path)
+    assert 0 < len(begun) < 40
+    with connect(latbase.store) as store:
+        fields = Measurement.__dataclass_fields__
+        rows = store.query("SELECT * FROM measurement").to_pylist()
+        old = [Measurement(**{name: row[name] for name in fields}) for row in rows]
+        late = max(one.measured_at for one in old) + timedelta(milliseconds=1)
+        store.write(
+            [
+                replace(one, measurement_id=str(uuid.uuid4()), value=900.0, measured_at=late)
+                for one in old[:100]
+            ]
+        )
+    done = latbase.run(*command)
+    assert "has received older values since" in done.stderr
+    assert done.exit_code == 0
+    assert latbase.json("query", path)[: len(begun)] == begun
+    assert len(latbase.json("query", path)) == 40
 
 
 def test_what_cannot_be_predicted_is_refused_with_what_to_do(latbase, away):

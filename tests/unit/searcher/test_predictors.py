@@ -9,9 +9,9 @@ from scipy.optimize import check_grad
 
 from latbase.errors import PredictorError, UnknownNameError
 from latbase.searcher import choose_probes, fit_predictor, predictor_kinds
-from latbase.searcher.predictors import fitting, gaussian_process, ridge, warped
+from latbase.searcher.predictors import fitting, gaussian_process, ridge, transfer, warped
 from latbase.supernets import SearchSpace
-from tests.unit.searcher.conftest import Evaluate
+from tests.unit.searcher.conftest import Evaluate, Values
 
 Floats = npt.NDArray[np.float64]
 
@@ -234,12 +234,16 @@ def test_rows_that_are_all_the_same_are_refused() -> None:
         fit_predictor(np.ones((10, 3)), np.arange(10.0))
 
 
+def uneven_noise(y: Values) -> Values:
+    return gaussian_process.Unevenness.of(y)(y)
+
+
 def test_noise_grows_with_the_value_within_limits() -> None:
-    noise = gaussian_process.relative_noise(np.array([1.0, 2.0, 4.0]))
+    noise = uneven_noise(np.array([1.0, 2.0, 4.0]))
     np.testing.assert_allclose(noise, [0.25, 1.0, 4.0])
-    extreme = gaussian_process.relative_noise(np.array([1e-9, 1.0, 1e9]))
+    extreme = uneven_noise(np.array([1e-9, 1.0, 1e9]))
     np.testing.assert_allclose(extreme, [1 / 9, 1.0, 9.0])
-    np.testing.assert_array_equal(gaussian_process.relative_noise(np.array([-1.0, 0.0, 5.0])), 1.0)
+    np.testing.assert_array_equal(uneven_noise(np.array([-1.0, 0.0, 5.0])), 1.0)
 
 
 def test_weighing_noise_that_grows_with_the_value_lowers_the_error() -> None:
@@ -250,7 +254,7 @@ def test_weighing_noise_that_grows_with_the_value_lowers_the_error() -> None:
         x = rng.random((60, 4))
         true = 1.0 + 20.0 * x @ np.array([0.4, 0.3, 0.2, 0.1])
         y = true * (1.0 + 0.01 * rng.normal(size=60))
-        for errors, relative in ((even, None), (weighed, gaussian_process.relative_noise(y))):
+        for errors, relative in ((even, None), (weighed, uneven_noise(y))):
             model = gaussian_process.fit(x, y, relative=relative)
             errors.append(np.abs(model.mean(x) / true - 1.0).mean())
     assert np.mean(weighed) < np.mean(even)
@@ -274,3 +278,44 @@ def test_rows_that_repeat_leave_no_kind_without_a_number() -> None:
 
 def test_errors_that_are_no_numbers_are_never_the_least() -> None:
     assert fitting._mean_size(np.array([0.1, np.nan])) == np.inf
+
+
+def test_values_that_are_mostly_zero_combine_sources() -> None:
+    features = np.random.default_rng(0).random((12, 3))
+    source = fit_predictor(features, features.sum(axis=1), kind="ridge")
+    for y in (np.zeros(12), np.where(np.arange(12) < 2, 1.0, 0.0)):
+        mean, spread = transfer.fit(features, y, [source]).predict(features)
+        assert np.isfinite(mean).all()
+        assert np.isfinite(spread).all()
+        assert np.median(np.abs(mean)) < 0.5
+
+
+def test_a_robust_fit_says_how_far_usual_rows_are_off() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(600, 5))
+    true = x @ np.arange(1.0, 6.0)
+    y = true + rng.normal(size=600)
+    y[:60] += 50.0
+    _, spread = ridge.fit_robust(x, y).predict(x)
+    assert 0.9 < np.median(spread) < 1.2
+    assert np.median(ridge.fit(x, y).predict(x)[1]) > 5.0
+
+
+@pytest.mark.parametrize("kind", ["warped", "transfer"])
+def test_spread_grows_with_the_value_as_noise_does(kind: str) -> None:
+    """Noise of 2 % of the value: the same share of small and of large ones."""
+    rng = np.random.default_rng(0)
+    x = rng.random((100, 4))
+    true = np.exp(4.0 * x @ np.array([0.6, 0.4, 0.3, 0.2]))
+    y = true * (1.0 + 0.02 * rng.normal(size=100))
+    if kind == "warped":
+        model: warped.WarpedProcess | transfer.Transfer = warped.fit(x, y)
+    else:
+        rough = fit_predictor(x, np.log(true), kind="ridge")
+        model = transfer.fit(x, y, [rough])
+        assert model.residual is not None
+    mean, spread = model.predict(x)
+    share = spread / mean
+    small, large = mean < np.quantile(mean, 0.2), mean > np.quantile(mean, 0.8)
+    assert 0.01 < np.median(share[large]) < 0.04
+    assert np.median(share[small]) < 2.0 * np.median(share[large])
