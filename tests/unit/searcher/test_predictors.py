@@ -10,6 +10,7 @@ from scipy.optimize import check_grad
 from latbase.errors import PredictorError, UnknownNameError
 from latbase.searcher import choose_probes, fit_predictor, predictor_kinds
 from latbase.searcher.predictors import fitting, gaussian_process, ridge, transfer, warped
+from latbase.searcher.threads import one_thread
 from latbase.supernets import SearchSpace
 from tests.unit.searcher.conftest import Evaluate, Values
 
@@ -255,7 +256,8 @@ def test_weighing_noise_that_grows_with_the_value_lowers_the_error() -> None:
         true = 1.0 + 20.0 * x @ np.array([0.4, 0.3, 0.2, 0.1])
         y = true * (1.0 + 0.01 * rng.normal(size=60))
         for errors, relative in ((even, None), (weighed, uneven_noise(y))):
-            model = gaussian_process.fit(x, y, relative=relative)
+            with one_thread():
+                model = gaussian_process.fit(x, y, relative=relative)
             errors.append(np.abs(model.mean(x) / true - 1.0).mean())
     assert np.mean(weighed) < np.mean(even)
 
@@ -264,7 +266,8 @@ def test_a_process_may_rest_on_a_part_of_the_rows(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(gaussian_process, "MOST_ROWS", 40)
     features = np.random.default_rng(0).random((90, 3))
     y = 5.0 + features @ [1.0, 2.0, 3.0]
-    fitted = warped.fit(features, y)
+    with one_thread():
+        fitted = warped.fit(features, y)
     assert fitted.left_out.shape == y.shape
     np.testing.assert_allclose(fitted.left_out, y, atol=0.2)
 
@@ -308,12 +311,9 @@ def test_spread_grows_with_the_value_as_noise_does(kind: str) -> None:
     x = rng.random((100, 4))
     true = np.exp(4.0 * x @ np.array([0.6, 0.4, 0.3, 0.2]))
     y = true * (1.0 + 0.02 * rng.normal(size=100))
-    if kind == "warped":
-        model: warped.WarpedProcess | transfer.Transfer = warped.fit(x, y)
-    else:
-        rough = fit_predictor(x, np.log(true), kind="ridge")
-        model = transfer.fit(x, y, [rough])
-        assert model.residual is not None
+    rough = fit_predictor(x, np.log(true), kind="ridge")
+    with one_thread():
+        model = warped.fit(x, y) if kind == "warped" else transfer.fit(x, y, [rough])
     mean, spread = model.predict(x)
     share = spread / mean
     small, large = mean < np.quantile(mean, 0.2), mean > np.quantile(mean, 0.8)
