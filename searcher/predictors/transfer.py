@@ -26,6 +26,9 @@ ROUNDS = 15
 LEAST_SIZE = 1e-3
 """Smallest value whose relative error counts in full, as a share of the usual one."""
 
+LEAST_FREEDOM = 0.05
+"""What a row that decides a weight alone is thought to leave to the others."""
+
 SHRINKAGE = 1e-4
 """Penalty on squared weights: among sources that agree, share the weight."""
 
@@ -37,10 +40,12 @@ class Combination:
     Attributes:
         weights: float (k,), none negative.
         spread: robust standard deviation of the relative error.
+        left_out: float (n,), combination of each training row fitted on all others.
     """
 
     weights: Values
     spread: float
+    left_out: Values
 
     def __call__(self, basis: Features) -> Values:
         """Combine source predictions, float (n, k)."""
@@ -56,7 +61,7 @@ class Transfer:
         combination: how they combine.
         residual: Gaussian process of the error, None where there are too few rows.
         unevenness: how the noise depends on the size of a value.
-        left_out: float (n,), predictions of the training rows, by the process from all others.
+        left_out: float (n,), predictions of each training row from all others.
     """
 
     sources: tuple[Source, ...]
@@ -109,7 +114,7 @@ def fit(
     known = basis(sources, features)
     combination = combine(known, y)
     combined = combination(known)
-    residual, left_out, unevenness = None, combined, Unevenness.of(y)
+    residual, left_out, unevenness = None, combination.left_out, Unevenness.of(y)
     if len(y) >= RESIDUAL_ROWS:
         before = start.residual.logarithms if start and start.residual else None
         process = gaussian_process.fit(
@@ -121,7 +126,7 @@ def fit(
             relative=unevenness(y),
         )
         corrected = combined + process.left_out
-        if convinces(y - corrected, y - combined):
+        if convinces(y - corrected, y - left_out):
             residual, left_out = process, corrected
     return Transfer(
         sources=tuple(sources),
@@ -151,4 +156,6 @@ def combine(known: Features, y: Values) -> Combination:
         error = target - design @ weights
         spread = robust_deviation(error) + 1e-6
         importance = 1.0 / np.sqrt(np.maximum(np.abs(error) / spread, 1.0))
-    return Combination(weights=weights, spread=spread)
+    axes = np.linalg.qr(rows[:, weights > 0])[0][: len(y)]
+    left_out = y - scale * error / np.maximum(1.0 - (axes**2).sum(axis=1), LEAST_FREEDOM)
+    return Combination(weights=weights, spread=spread, left_out=left_out)

@@ -319,3 +319,16 @@ def test_spread_grows_with_the_value_as_noise_does(kind: str) -> None:
     small, large = mean < np.quantile(mean, 0.2), mean > np.quantile(mean, 0.8)
     assert 0.01 < np.median(share[large]) < 0.04
     assert np.median(share[small]) < 2.0 * np.median(share[large])
+
+
+def test_a_combination_of_sources_is_judged_on_rows_it_was_not_fitted_on() -> None:
+    rng = np.random.default_rng(0)
+    known = 10.0 + 5.0 * rng.random((12, 4))
+    y = known @ [0.5, 0.0, 0.3, 0.0] * (1.0 + 0.02 * rng.normal(size=12))
+    combination = transfer.combine(known, y)
+    others = [
+        transfer.combine(np.delete(known, row, 0), np.delete(y, row))(known[row : row + 1])[0]
+        for row in range(12)
+    ]
+    np.testing.assert_allclose(y - combination.left_out, y - others, rtol=0.3, atol=0.15)
+    assert np.abs(y - combination.left_out).mean() > 1.2 * np.abs(y - combination(known)).mean()
