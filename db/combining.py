@@ -14,7 +14,7 @@ class _Turn(Generic[T]):
     def __init__(self, item: T) -> None:
         self.item = item
         self.done = False
-        self.error: Exception | None = None
+        self.error: BaseException | None = None
 
 
 class Combiner(Generic[T]):
@@ -42,17 +42,22 @@ class Combiner(Generic[T]):
     def _serve(self) -> None:
         turns = [self._waiting.popleft() for _ in range(len(self._waiting))]
         try:
+            self._settle(turns)
+        except BaseException as error:
+            # Nobody else has these turns: their threads must not take the work for done.
+            for turn in turns:
+                if not turn.done:
+                    turn.error, turn.done = error, True
+            raise
+
+    def _settle(self, turns: Sequence[_Turn[T]]) -> None:
+        try:
             self._together([turn.item for turn in turns])
         except Exception as error:  # noqa: BLE001 - it is raised where it belongs
-            # One bad item must not spoil the others.
-            for turn in turns:
-                turn.error = error if len(turns) == 1 else self._alone(turn.item)
+            if len(turns) > 1:  # one bad item must not spoil the others
+                for turn in turns:
+                    self._settle([turn])
+                return
+            turns[0].error = error
         for turn in turns:
             turn.done = True
-
-    def _alone(self, item: T) -> Exception | None:
-        try:
-            self._together([item])
-        except Exception as error:  # noqa: BLE001 - it is raised where it belongs
-            return error
-        return None

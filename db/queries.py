@@ -87,18 +87,6 @@ def last_measured(
     return {row["subnet_id"]: (row["value"], row["verdict"]) for row in found.to_pylist()}
 
 
-def measured_ids(
-    store: Store, subnet_ids: Sequence[str], *, configuration_id: str, metric: str
-) -> set[str]:
-    """Return which sub-networks have a measurement, whatever its verdict."""
-    found = store.query(
-        "SELECT DISTINCT subnet_id FROM measurement WHERE configuration_id = ? AND metric = ? "
-        "AND subnet_id IN (SELECT unnest(?::VARCHAR[]))",
-        [configuration_id, metric, list(subnet_ids)],
-    )
-    return set(found["subnet_id"].to_pylist())
-
-
 def measured(
     store: Store,
     supernet_id: str,

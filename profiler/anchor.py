@@ -15,6 +15,10 @@ from latbase.profiler.ledger import PROCESS_SD, Estimate
 
 Anchors = tuple["Anchor", ...]
 
+SESSION_SD = 0.04
+"""Deviation between two sessions on one host: two to six per cent. What a number may be off that no
+anchor ties to the first session."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Anchor:
@@ -40,15 +44,17 @@ class Scale:
     Attributes:
         shift: what the scale adds to a level of the session, in log units.
         error: standard error of that from one session to another.
+        lost: whether there are anchors, but none of the session's reference networks.
     """
 
     shift: float
     error: float
+    lost: bool = False
 
     @property
-    def offset_percent(self) -> float:
-        """How much slower the host is than when its scale was set."""
-        return 100 * math.expm1(-self.shift)
+    def offset_percent(self) -> float | None:
+        """How much slower the host is than when its scale was set; None where nothing tells."""
+        return None if self.lost else 100 * math.expm1(-self.shift)
 
 
 def scale_of(anchors: Sequence[Anchor], references: Mapping[str, Estimate]) -> Scale:
@@ -63,9 +69,10 @@ def scale_of(anchors: Sequence[Anchor], references: Mapping[str, Estimate]) -> S
     used = [references[key] for key in known or references]
     variance = sum(one.error**2 + 2 * PROCESS_SD**2 for one in used)
     variance += sum(one.error**2 for one in known.values())
-    return Scale(
-        shift=sum(shifts) / max(1, len(shifts)), error=math.sqrt(variance) / max(1, len(used))
-    )
+    error = math.sqrt(variance) / max(1, len(used))
+    if anchors and not known:
+        return Scale(shift=0.0, error=math.hypot(error, SESSION_SD), lost=True)
+    return Scale(shift=sum(shifts) / max(1, len(shifts)), error=error)
 
 
 def anchored(
@@ -73,7 +80,7 @@ def anchored(
 ) -> Anchors:
     """Return ``anchors`` and one for every reference network that has none yet."""
     known = {one.subnet_id for one in anchors}
-    if anchors and not known & references.keys():
+    if scale.lost:
         return anchors  # nothing says where these references lie on that scale
     error = scale.error if anchors else 0.0  # without any, this session is the scale
     return anchors + tuple(

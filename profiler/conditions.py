@@ -5,14 +5,14 @@ Every reading may be absent (virtual machines hide most of them): absent is ``No
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Self
 
 import pynvml
 
 from latbase.db.records import Facts
 from latbase.profiler.probes.files import HostFiles
-from latbase.profiler.probes.limits import read_limits
+from latbase.profiler.probes.limits import cgroups, read_limits
 
 CPU = "/sys/devices/system/cpu"
 TICKS_PER_S = 100
@@ -41,10 +41,11 @@ class Conditions:
     """Readings of the host at one moment.
 
     Attributes:
+        uptime_s: since boot, as the counters below; None also where an earlier version wrote it.
         load_1min: runnable threads on the whole host, a minute's average.
         busy_s: CPU time all CPUs have spent working since boot.
         steal_s: time the hypervisor gave this machine's CPUs to others since boot.
-        quota_throttled_s: time this process's cgroup was stopped by its quota.
+        quota_throttled_s: time the quotas of this process's cgroups stopped it.
         effective_cpus: CPUs this process may use at once.
         governor: frequency governor of the measured CPUs.
         turbo: whether the processor may exceed its base frequency.
@@ -54,6 +55,7 @@ class Conditions:
         gpu: readings of the measured graphics card.
     """
 
+    uptime_s: float | None
     load_1min: float | None
     busy_s: float | None
     steal_s: float | None
@@ -72,21 +74,22 @@ class Conditions:
 
     @classmethod
     def from_facts(cls, facts: Facts) -> Self:
-        """Read what :meth:`facts` wrote."""
-        fields: dict[str, Any] = dict(facts)
-        if fields["gpu"] is not None:
-            reasons = tuple(fields["gpu"]["throttle_reasons"])
-            fields["gpu"] = GpuConditions(**{**fields["gpu"], "throttle_reasons": reasons})
-        return cls(**fields)
+        """Read what :meth:`facts` wrote, of another version too: what it did not read is absent."""
+        values: dict[str, Any] = {field.name: facts.get(field.name) for field in fields(cls)}
+        if values["gpu"] is not None:
+            reasons = tuple(values["gpu"]["throttle_reasons"])
+            values["gpu"] = GpuConditions(**{**values["gpu"], "throttle_reasons": reasons})
+        return cls(**values)
 
 
 def read_conditions(
     files: HostFiles, cpus: Sequence[int], gpu_uuid: str | None = None, gpu_pid: int | None = None
 ) -> Conditions:
     """Read the host now; ``cpus`` are the measured ones, ``gpu_pid`` is the measured process."""
-    load = files.text("/proc/loadavg")
+    uptime, load = files.text("/proc/uptime"), files.text("/proc/loadavg")
     busy_s, steal_s = _cpu_time_s(files)
     return Conditions(
+        uptime_s=float(uptime.split()[0]) if uptime else None,
         load_1min=float(load.split()[0]) if load else None,
         busy_s=busy_s,
         steal_s=steal_s,
@@ -123,12 +126,11 @@ def _cpu_time_s(files: HostFiles) -> tuple[float | None, float | None]:
 
 
 def _quota_throttled_s(files: HostFiles) -> float | None:
-    for path in ("/sys/fs/cgroup/cpu.stat", "/sys/fs/cgroup/cpu/cpu.stat"):
-        text = files.text(path) or ""
-        found = re.search(r"^throttled_(usec|time) (\d+)", text, re.MULTILINE)
-        if found:
-            return int(found[2]) / (1e6 if found[1] == "usec" else 1e9)
-    return None
+    """Add up all levels: whichever group has used up its quota stops the process."""
+    texts = [files.text(f"{path}/cpu.stat") or "" for path in cgroups(files, "cpu")]
+    found = [re.search(r"^throttled_(usec|time) (\d+)", text, re.MULTILINE) for text in texts]
+    stopped = [int(one[2]) / (1e6 if one[1] == "usec" else 1e9) for one in found if one]
+    return sum(stopped) if stopped else None
 
 
 def _common(values: Iterable[str | None]) -> str | None:

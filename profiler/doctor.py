@@ -51,7 +51,7 @@ class Repeatability:
         covered: share of sub-networks whose first interval holds the second value.
         verdicts: how many measurements got each verdict.
         scheduling: what priority the measured process had.
-        seconds_per_subnet: time a pass took.
+        seconds_per_subnet: time of both passes, per measurement.
     """
 
     kendall_tau: float
@@ -133,7 +133,7 @@ def self_test(
         count: sub-networks.
         settings: of the protocol.
         loads_as: as in :func:`latbase.profiler.measure`.
-        on_progress: is told measurements done and to do.
+        on_progress: is told measurements done, failed ones included, and to do.
         on_event: as in :func:`latbase.profiler.measure`.
 
     Raises:
@@ -141,6 +141,7 @@ def self_test(
     """
     subnets = subnets_of(network, network.space.sample(count, SEED))
     passes: list[list[Measurement]] = []
+    done = 0
     begin = time.monotonic()
     with tempfile.TemporaryDirectory(dir=state_dir, prefix="self-test-") as scratch:
         for order in (subnets, subnets[::-1]):
@@ -157,9 +158,10 @@ def self_test(
             ):
                 if isinstance(result, Measured):
                     passes[-1].append(result.measurements[0])
+                done += 1
                 if on_progress is not None:
-                    on_progress(sum(map(len, passes)), 2 * count)
-    seconds = (time.monotonic() - begin) / (2 * count)
+                    on_progress(done, 2 * len(subnets))
+    seconds = (time.monotonic() - begin) / max(1, sum(map(len, passes)))
     return compare_passes(*passes, seconds_per_subnet=seconds)
 
 

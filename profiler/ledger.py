@@ -35,7 +35,8 @@ class Block:
         gpu_ms: GPU time of the same readings; empty on a CPU.
         at: end of the visit, seconds since 1970.
         energy_mj: energy per forward pass over the visit; None where the host does not tell.
-        throttled: the host throttled during the visit; such blocks are kept and not used.
+        throttled: the host throttled during the visit; such blocks are kept, but used only where
+            fewer than :data:`~latbase.profiler.protocol.FEWEST_ROUNDS` others are.
     """
 
     subject: str
@@ -56,8 +57,8 @@ class Built:
         subject: key of the sub-network.
         build_s: extracting it.
         prepare_s: conversion and engine, compiling included.
-        warm_up_ms: each warm-up call.
-        peak_memory_bytes: see :class:`latbase.profiler.messages.Added`.
+        warm_up_ms: see :class:`latbase.profiler.messages.Added`.
+        peak_memory_bytes: likewise.
         conditions: readings of the host at that time.
     """
 
@@ -130,7 +131,10 @@ class Ledger:
         return self._of[subject]
 
     def reading_s(self, subject: str) -> float:
-        """Return how long the readings of ``subject`` took."""
+        """Return the times of ``subject`` added up, one forward pass per reading.
+
+        Networks that run several times per reading are too fast to come near a time cap.
+        """
         return sum(sum(block.wall_ms) for block in self._of[subject]) / 1e3
 
     def estimate(self, subject: str) -> Estimate:

@@ -89,7 +89,7 @@ class Added:
     Attributes:
         build_s: extracting the static sub-network.
         prepare_s: conversion and engine, compiling included.
-        warm_up_ms: each warm-up call; none where ``calls`` was given.
+        warm_up_ms: the first and last warm-up calls; none where ``calls`` was given.
         calls: forward passes per reading.
         peak_memory_bytes: weights, buffers and the most that was allocated during a forward pass;
             None where torch could not tell or was not asked.

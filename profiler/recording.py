@@ -28,7 +28,7 @@ class Profiled:
     """What one profiling run did, counted in sub-networks.
 
     Attributes:
-        known: already measured on that configuration, left alone.
+        known: already measured on that configuration, undisturbed, and left alone.
         measured: measured now and stored.
         failures: could not be measured, with the reason of each.
     """
@@ -70,8 +70,9 @@ class Recorder:
         *,
         again: bool = False,
     ) -> Profiled:
-        """Measure those of ``genotypes``, int8 (n, p), that the store has no measurement of.
+        """Measure those of ``genotypes``, int8 (n, p), that the store has no value of.
 
+        What was disturbed whenever it was measured has no value: it is measured once more.
         Every result is stored before the next is asked for; what a killed run had sampled waits in
         the spool and is used by the next one.
 
@@ -117,12 +118,13 @@ class Recorder:
         return subnets
 
     def _known(self, subnets: dict[str, Subnet], configuration: Configuration) -> set[str]:
-        return queries.measured_ids(
+        found = queries.newest_values(
             self.store,
             list(subnets),
             configuration_id=configuration.configuration_id,
             metric=LATENCY,
         )
+        return set(found)
 
     def _measure(
         self, missing: Sequence[Subnet], configuration: Configuration

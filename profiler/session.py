@@ -17,11 +17,10 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from latbase.db.networks import subnets_of
 from latbase.db.records import Configuration, Facts, Measurement, Subnet
 from latbase.errors import MeasurementError
 from latbase.profiler import protocol as rules
-from latbase.profiler.anchor import Scale, anchored, read_anchors, scale_of, write_anchors
+from latbase.profiler.anchor import Scale
 from latbase.profiler.child import ChildDiedError, Stage
 from latbase.profiler.conditions import (
     Conditions,
@@ -31,31 +30,18 @@ from latbase.profiler.conditions import (
 )
 from latbase.profiler.feasibility import refuse_impossible
 from latbase.profiler.fingerprint import Fingerprint
-from latbase.profiler.ledger import Block, Built, Estimate, Ledger
+from latbase.profiler.ledger import Block, Built, Ledger
 from latbase.profiler.locks import device_lock
 from latbase.profiler.messages import WorkerSpec
 from latbase.profiler.placement import choose_cpus, choose_gpu
 from latbase.profiler.probes.files import HostFiles
 from latbase.profiler.probes.gpu import Gpu
 from latbase.profiler.protocol import ProtocolSettings, Rota, StopRule
+from latbase.profiler.references import References
 from latbase.profiler.results import Finding, Identity, measurements
 from latbase.profiler.spool import Spool
 from latbase.profiler.verdict import disturbances, judge
 from latbase.supernets.supernet import Supernet
-
-REFERENCE = "reference"
-"""With the subnet_id after it, the key of a reference network among the sub-networks of a session.
-"""
-
-REFERENCE_SEED = 0
-"""The reference networks are the first sub-networks this seed draws: ordinary ones, always the
-same."""
-
-MOST_REFERENCES = 4
-"""Each is off by half a per cent or more from session to session, and the scale by their mean."""
-
-SUBNETS_PER_REFERENCE = 16
-"""So that reference networks take a sixteenth of the time, or a single one as long as any other."""
 
 MEMORY_SHARE = 0.5
 """Of the free memory, what the sub-networks held ready may take."""
@@ -170,17 +156,18 @@ class Session:
         self._fingerprint = fingerprint
         self._settings = settings
         self._spool = spool
-        self._scale_file = scale
         self._gpu = gpu
         self._loads_as = loads_as
         self._on_event = on_event
         self._files = HostFiles()
         self._cpus = choose_cpus(fingerprint.cores, fingerprint.limits, configuration.threads)
         self._window = self._active_at_once()
-        self._references, self._spares = self._drawn_references()
-        self._anchors = read_anchors(scale)
         self._ledger = Ledger()
+        self._references = References(
+            network, beside=min(len(subnets), self._window), ledger=self._ledger, file=scale
+        )
         self._built: dict[str, Built] = {}
+        self._before: dict[str, Conditions] = {}
         self._visits = self._rounds = 0
         cheap = configuration.device == "cpu" and configuration.engine == "eager"
         # A GPU needs seconds to warm up again, and compiling takes up to a minute per sub-network.
@@ -200,7 +187,8 @@ class Session:
         finished = self._restore()
         for key, rule in finished.items():
             # As it was when it began: what the host has counted since is not its disturbance.
-            yield self._finish(key, rule, Conditions.from_facts(self._built[key].conditions))
+            yield self._finish(key, rule, self._before[key])
+        self._before.clear()  # what it counted while nobody measured is not the others' either
         waiting = [key for key in self._subnets if key not in finished]
         rota = Rota(waiting, window=self._window, seed=int(self._epoch, 16))
         while rota:
@@ -216,14 +204,15 @@ class Session:
         for row in rows:
             if isinstance(row, Built):
                 self._built[row.subject] = row
+                self._before[row.subject] = Conditions.from_facts(row.conditions)
             else:
                 self._ledger.add(row)
         self._ledger.forget_old()
-        if not self._reference_estimates():
+        if not self._references.estimates():
             return {}  # killed before the first visit to a reference: nothing to scale by yet
         # As it was when each began: what the host has counted since is not its disturbance.
         rules_met = {
-            key: self._rule(key, Conditions.from_facts(self._built[key].conditions))
+            key: self._rule(key, self._before[key])
             for key in self._subnets
             if self._ledger.blocks(key)
         }
@@ -233,7 +222,7 @@ class Session:
         """Visit every active sub-network and reference once; return who ended and how."""
         self._begin(rota)
         results: list[Result] = []
-        keys = rota.order(self._references)
+        keys = rota.order(self._references.subnets)
         reasons: list[str] = []
         # All are ready before the first is visited: a visit finds the caches as other networks left
         # them, not as its own warm-up did.
@@ -249,7 +238,7 @@ class Session:
             raise MeasurementError(
                 f"Nothing of {self._network.name} can be measured here: {reasons[0]}"
             )
-        if not self._reference_estimates():
+        if not self._references.estimates():
             return results  # they are new in a session that goes on: nothing to scale by yet
         after = self._conditions()
         for key in tuple(rota.active):
@@ -282,7 +271,12 @@ class Session:
 
     def _tried(self, step: Callable[[str], None], key: str) -> Failure | None:
         try:
-            step(key)
+            try:
+                step(key)
+            except ChildDiedError as error:
+                # Whoever killed it, as the kernel does for want of memory, may not have meant this.
+                self._on_event(f"Sub-network {key}: {error}. Once more in a fresh process.")
+                step(key)
         except MeasurementError as error:
             return self._failed(key, error)
         return None
@@ -290,6 +284,8 @@ class Session:
     def _prepare(self, key: str) -> None:
         """Make ``key`` ready; the first time, spool how it began."""
         added = self._stage.prepare(key, weigh=key not in self._built)
+        if key not in self._before:
+            self._before[key] = self._conditions()
         if added is not None and key not in self._built:
             self._built[key] = Built(
                 subject=key,
@@ -297,7 +293,7 @@ class Session:
                 prepare_s=added.prepare_s,
                 warm_up_ms=added.warm_up_ms,
                 peak_memory_bytes=added.peak_memory_bytes,
-                conditions=self._conditions().facts(),
+                conditions=self._before[key].facts(),
             )
             self._spool.append(self._built[key])
 
@@ -320,9 +316,8 @@ class Session:
         self._ledger.add(block)
 
     def _failed(self, key: str, error: MeasurementError) -> Failure:
-        if self._references.pop(key, None) is not None and self._spares:
-            self._references.update([self._spares.popitem()])
-        if not self._references:
+        self._references.give_up(key)
+        if not self._references.subnets:
             raise MeasurementError(
                 f"No reference sub-network of {self._network.name} can be measured: {error}"
             ) from error
@@ -334,8 +329,9 @@ class Session:
     def _rule(self, key: str, after: Conditions) -> StopRule | None:
         """Return the rule that ends the sampling of ``key``, or None to go on.
 
-        Throttled visits count half. What was disturbed is retried: its visits go on until enough of
-        them were good, or to twice the limits.
+        Throttled visits do not count, unless most are: then every other visit does. What was
+        disturbed is retried: its visits go on until enough of them were good, or to twice the
+        limits.
         """
         blocks = self._ledger.blocks(key)
         clean = sum(not block.throttled for block in blocks)
@@ -345,16 +341,8 @@ class Session:
         return self._limit(key, self._settings.retrying(), len(blocks))
 
     def _disturbed(self, key: str, after: Conditions) -> bool:
-        blocks = self._ledger.blocks(key)
-        return bool(
-            disturbances(
-                blocks,
-                self._configuration.threads,
-                Conditions.from_facts(self._built[key].conditions),
-                after,
-                blocks[-1].at - blocks[0].at,
-            )
-        )
+        blocks, threads = self._ledger.blocks(key), self._configuration.threads
+        return bool(disturbances(blocks, threads, self._before[key], after))
 
     def _limit(self, key: str, settings: ProtocolSettings, rounds: int) -> StopRule | None:
         half_width_percent = math.inf
@@ -368,7 +356,7 @@ class Session:
         )
 
     def _finish(self, key: str, rule: StopRule, after: Conditions) -> Measured:
-        scale = self._anchored_scale()
+        scale = self._references.scale()
         blocks, built = self._ledger.blocks(key), self._built[key]
         estimate = self._ledger.estimate(key)
         half_width = estimate.half_width_percent(scale_error=scale.error, offset=-scale.shift)
@@ -377,9 +365,8 @@ class Session:
             blocks=blocks,
             threads=self._configuration.threads,
             offset_percent=scale.offset_percent,
-            before=Conditions.from_facts(built.conditions),
+            before=self._before[key],
             after=after,
-            elapsed_s=blocks[-1].at - blocks[0].at,
         )
         finding = Finding(
             identity=Identity(
@@ -396,44 +383,17 @@ class Session:
             stopped_by=rule,
             verdict=verdict,
             settings=self._settings,
-            conditions=self._facts(built, after, scale),
+            conditions=self._facts(key, after, scale),
         )
         return Measured(subnet_id=key, measurements=measurements(finding))
 
-    def _anchored_scale(self) -> Scale:
-        """Return the scale; the first result sets it for references that no session had before."""
-        found = self._reference_estimates()
-        scale = scale_of(self._anchors, found)
-        anchors = anchored(self._anchors, found, scale=scale, at=time.time())
-        if anchors != self._anchors:
-            write_anchors(self._scale_file, anchors)
-            self._anchors = anchors
-        return scale
-
-    def _reference_estimates(self) -> dict[str, Estimate]:
-        """Return what is known of the reference networks, by subnet_id."""
-        visited = {
-            reference.subnet_id: self._ledger.estimate(key)
-            for key, reference in self._references.items()
-            if self._ledger.blocks(key)
-        }
-        # A single visit says nothing of its own error.
-        return {key: found for key, found in visited.items() if math.isfinite(found.error)}
-
-    def _facts(self, built: Built, after: Conditions, scale: Scale) -> Facts:
+    def _facts(self, key: str, after: Conditions, scale: Scale) -> Facts:
         """Return the conditions as they are stored with the number."""
+        built = self._built[key]
         return {
-            "before": built.conditions,
+            "before": self._before[key].facts(),
             "after": after.facts(),
-            "scale": {
-                "file": str(self._scale_file),
-                "anchors": [asdict(anchor) for anchor in self._anchors],
-                "references_ms": {
-                    subnet_id: math.exp(found.level)
-                    for subnet_id, found in self._reference_estimates().items()
-                },
-                "offset_percent": scale.offset_percent,
-            },
+            "scale": self._references.facts(scale),
             "cpus": list(self._cpus),
             "started": asdict(self._stage.child().started),
             "build_s": built.build_s,
@@ -460,17 +420,7 @@ class Session:
         return before is not None and now is not None and now > before
 
     def _subnet(self, key: str) -> Subnet:
-        return self._references.get(key) or self._subnets[key]
-
-    def _drawn_references(self) -> tuple[dict[str, Subnet], dict[str, Subnet]]:
-        """Return by key the reference networks, more in a longer session, and those to spare."""
-        genotypes = self._network.space.sample(MOST_REFERENCES, REFERENCE_SEED)
-        drawn = [
-            (f"{REFERENCE} {one.subnet_id}", one) for one in subnets_of(self._network, genotypes)
-        ]
-        beside = min(len(self._subnets), self._window)
-        count = min(MOST_REFERENCES, 1 + beside // SUBNETS_PER_REFERENCE)
-        return dict(drawn[:count]), dict(drawn[: count - 1 : -1])
+        return self._references.subnets.get(key) or self._subnets[key]
 
     def _worker_spec(self) -> WorkerSpec:
         wanted = self._configuration

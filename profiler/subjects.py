@@ -93,14 +93,16 @@ class Subjects:
             minimum_s = GPU_WARM_UP_S if spec.device == "cuda" else 0.0
             times = protocol.warm_up(call, time.perf_counter_ns, minimum_s=minimum_s)
             calls = protocol.calls_per_reading(min(times))
-        self._ready[key] = Subject(model=model, call=call, calls=calls, device_ms=device_ms)
-        return Added(
+        added = Added(
             build_s=built - begin,
             prepare_s=prepared - built,
             warm_up_ms=times,
-            calls=self._ready[key].calls,
+            calls=calls,
             peak_memory_bytes=_peak_memory_bytes(model, call, spec.device) if weigh else None,
         )
+        # Only now: the parent never drops what it was told has failed.
+        self._ready[key] = Subject(model=model, call=call, calls=calls, device_ms=device_ms)
+        return added
 
     def _prepared(
         self, model: torch.nn.Module

@@ -26,6 +26,12 @@ QUOTA_SHARE = 0.02
 STEAL_SHARE = 0.02
 BUSY_SHARE = 0.25
 QUIETER = "stop other work on this host or measure at a quieter time"
+LOST = (
+    "None of the reference networks that carry the scale could be measured, so the value is off by "
+    "what this host is slower or faster than when the configuration was first measured: measure it "
+    "once more (latbase profile --again); if they fail for good, delete the scale file named in "
+    "the conditions to begin a new scale."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,10 +47,9 @@ def judge(
     half_width_percent: float,
     blocks: Sequence[Block],
     threads: int,
-    offset_percent: float,
+    offset_percent: float | None,
     before: Conditions,
     after: Conditions,
-    elapsed_s: float,
 ) -> Verdict:
     """Judge one sub-network's measurement.
 
@@ -52,28 +57,28 @@ def judge(
         half_width_percent: of its interval.
         blocks: its visits.
         threads: of the measured process; with one, wall and CPU time should agree.
-        offset_percent: how much slower the host is than when its scale was set.
+        offset_percent: how much slower the host is than when its scale was set; None where no
+            reference network tells.
         before: the host when the sub-network began.
         after: the host when it ended.
-        elapsed_s: between the two.
     """
-    disturbed = disturbances(blocks, threads, before, after, elapsed_s)
+    disturbed = disturbances(blocks, threads, before, after)
     if disturbed:
         return Verdict(verdict=DISTURBED, reasons=disturbed)
-    unstable = [*_width(half_width_percent), *_scale(offset_percent)]
+    unstable = [*_scale(offset_percent), *_width(half_width_percent)]
     if unstable:
-        causes = _causes(threads, before, after, elapsed_s)
+        causes = _causes(threads, before, after)
         return Verdict(verdict=UNSTABLE, reasons=(*unstable, *causes))
     return Verdict(verdict=STABLE)
 
 
 def disturbances(
-    blocks: Sequence[Block], threads: int, before: Conditions, after: Conditions, elapsed_s: float
+    blocks: Sequence[Block], threads: int, before: Conditions, after: Conditions
 ) -> tuple[str, ...]:
     """Return what kept the measured process from its processor; see :func:`judge`."""
     return (
         *_throttling(blocks),
-        *_quota(before, after, elapsed_s),
+        *_quota(before, after),
         *_gpu(after),
         *(_waiting(blocks) if threads == 1 else ()),
     )
@@ -90,9 +95,9 @@ def _throttling(blocks: Sequence[Block]) -> list[str]:
     return [reason]
 
 
-def _quota(before: Conditions, after: Conditions, elapsed_s: float) -> list[str]:
+def _quota(before: Conditions, after: Conditions) -> list[str]:
     stopped_s = _rise(before.quota_throttled_s, after.quota_throttled_s)
-    if stopped_s <= QUOTA_SHARE * elapsed_s:
+    if stopped_s <= QUOTA_SHARE * _rise(before.uptime_s, after.uptime_s):
         return []
     reason = (
         f"The CPU quota of the cgroup stopped the process for {stopped_s:.2f} s: lift the quota "
@@ -118,7 +123,9 @@ def _width(half_width_percent: float) -> list[str]:
     return [reason]
 
 
-def _scale(offset_percent: float) -> list[str]:
+def _scale(offset_percent: float | None) -> list[str]:
+    if offset_percent is None:
+        return [LOST]
     if abs(offset_percent) <= OFFSET_PERCENT:
         return []
     direction = "slower" if offset_percent > 0 else "faster"
@@ -146,8 +153,9 @@ def _waiting(blocks: Sequence[Block]) -> list[str]:
     return [reason]
 
 
-def _causes(threads: int, before: Conditions, after: Conditions, elapsed_s: float) -> list[str]:
+def _causes(threads: int, before: Conditions, after: Conditions) -> list[str]:
     """Return what may explain a wide interval, as far as the host tells."""
+    elapsed_s = _rise(before.uptime_s, after.uptime_s)
     if elapsed_s <= 0:
         return []
     causes = []

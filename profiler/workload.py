@@ -11,6 +11,7 @@ import sys
 from collections import deque
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 from latbase.profiler.assignment import Assignment
 from latbase.profiler.journal import say, warn
@@ -65,15 +66,8 @@ class Workload:
         if self._process is not None and self._process.poll() is not None:
             self._ended(self._process.returncode)
         if self._process is None and self._waiting:
-            self._current = self._waiting.popleft()
-            self._process = self._launcher.submit(_start, self._current).result()
-            say(
-                "measuring_started",
-                supernet=self._current.supernet,
-                configuration=self._current.configuration.configuration_id,
-                jobs=len(self._current.jobs),
-                pid=self._process.pid,
-            )
+            self._begin(self._waiting[0])
+            self._waiting.popleft()
 
     def withdraw(self, lost: frozenset[str]) -> None:
         """Put jobs out of hand that are no longer this host's; nothing is measured for them alone.
@@ -90,14 +84,33 @@ class Workload:
         self._end_process()
         self._launcher.shutdown()
 
+    def _begin(self, assignment: Assignment) -> None:
+        try:
+            self._process = self._launcher.submit(_start, assignment).result()
+        except OSError as error:  # short of memory or processes: the next attempt may find them
+            self._fail(assignment, f"the measuring process could not be started: {error}")
+            return
+        self._current = assignment
+        say(
+            "measuring_started",
+            supernet=assignment.supernet,
+            configuration=assignment.configuration.configuration_id,
+            jobs=len(assignment.jobs),
+            pid=self._process.pid,
+        )
+
     def _ended(self, status: int) -> None:
         assert self._current is not None
-        missing = (self._current.jobs.keys() & self._open) - self._outbox.waiting()
-        if missing:
-            warn("measuring_died", reason=_cause(status), jobs=len(missing))
-        for job_id in missing:
-            self._outbox.put_failure(job_id, _cause(status))
+        self._fail(self._current, _cause(status))
         self._process = self._current = None
+
+    def _fail(self, assignment: Assignment, reason: str) -> None:
+        """Keep ``reason`` for the jobs of ``assignment`` that have no result."""
+        missing = (assignment.jobs.keys() & self._open) - self._outbox.waiting()
+        if missing:
+            warn("measuring_died", reason=reason, jobs=len(missing))
+        for job_id in missing:
+            self._outbox.put_failure(job_id, reason)
 
     def _wanted(self, assignment: Assignment) -> bool:
         return not self._open.isdisjoint(assignment.jobs)
@@ -121,7 +134,8 @@ def _start(assignment: Assignment) -> subprocess.Popen[bytes]:
         start_new_session=True,  # Ctrl-C is for the daemon, which then ends it
     )
     assert process.stdin is not None
-    with process.stdin as channel:
+    # If it ends before it has read all of that, its status says why.
+    with suppress(BrokenPipeError), process.stdin as channel:
         channel.write(assignment.to_json())
     return process
 

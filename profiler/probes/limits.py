@@ -42,11 +42,10 @@ def read_limits(files: HostFiles, affinity: frozenset[int] | None = None) -> Lim
     """
     if affinity is None:
         affinity = frozenset(os.sched_getaffinity(0))
-    groups = dict(_cgroups(files))
-    cpusets = [cpus for path in groups.get("cpuset", ()) if (cpus := _cpuset(files, path))]
+    cpusets = [cpus for path in cgroups(files, "cpuset") if (cpus := _cpuset(files, path))]
     allowed = affinity.intersection(*cpusets) or affinity
-    quotas = [quota for path in groups.get("cpu", ()) if (quota := _quota(files, path))]
-    memory = [limit for path in groups.get("memory", ()) if (limit := _memory(files, path))]
+    quotas = [quota for path in cgroups(files, "cpu") if (quota := _quota(files, path))]
+    memory = [limit for path in cgroups(files, "memory") if (limit := _memory(files, path))]
     return Limits(
         cpus=tuple(sorted(allowed)),
         quota_cpus=min(quotas, default=None),
@@ -54,27 +53,19 @@ def read_limits(files: HostFiles, affinity: frozenset[int] | None = None) -> Lim
     )
 
 
-def _cgroups(files: HostFiles) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Yield controller and its cgroup directories, this process's own first, then ancestors.
+def cgroups(files: HostFiles, controller: str) -> tuple[str, ...]:
+    """Return the directories of ``controller``: of this process's cgroup, then of its ancestors.
 
     A container often sees a path of the host that is not mounted inside it: directories that do
     not exist read as no limit, and the mount point itself is always among them.
     """
     mounts = dict(_mounts(files))
-    everything = ("cpu", "cpuset", "memory")
-    unified: tuple[str, ...] = ()
-    legacy: dict[str, tuple[str, ...]] = {}
+    places: dict[str, tuple[str, ...]] = {}
     for line in (files.text("/proc/self/cgroup") or "").splitlines():
-        _, controllers, path = line.split(":", 2)
-        for controller in controllers.split(",") if controllers else ("",):
-            if controller in mounts:
-                places = _ancestors(mounts[controller], path)
-                if controller:
-                    legacy[controller] = places
-                else:
-                    unified = places
-    for controller in everything:
-        yield controller, legacy.get(controller, ()) + unified
+        _, names, path = line.split(":", 2)
+        for name in mounts.keys() & names.split(","):
+            places[name] = _ancestors(mounts[name], path)
+    return places.get(controller, ()) + places.get("", ())
 
 
 def _mounts(files: HostFiles) -> Iterator[tuple[str, str]]:

@@ -1,6 +1,7 @@
 """Real timing children, killed for real."""
 
 import dataclasses
+import json
 import multiprocessing
 import os
 import signal
@@ -18,7 +19,7 @@ from latbase.profiler import child as children
 from latbase.profiler.ledger import Block
 from latbase.profiler.messages import REAL_TIME
 from latbase.profiler.protocol import ProtocolSettings
-from latbase.profiler.session import REFERENCE
+from latbase.profiler.references import REFERENCE
 from latbase.profiler.spool import Spool
 
 from .conftest import FAST, TOY, Bench, measured
@@ -241,6 +242,26 @@ def test_a_process_lost_between_rounds_is_replaced(bench: Bench, monkeypatch: py
     assert len(measured(list(bench.measure(*bench.subnets(2), settings=OFTEN)))) == 2
 
 
+@pytest.mark.parametrize("settings", [OFTEN, FAST])
+@pytest.mark.parametrize("asked", ["add", "visit"])
+def test_a_process_killed_from_outside_condemns_nobody(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, asked: str, settings: ProtocolSettings
+):
+    """Whatever it was asked for when it was killed: the sub-network, or a reference."""
+    ask, killed = getattr(children.Child, asked), set[str]()
+
+    def lost(self: children.Child, key: str, *args: object, **fields: object) -> object:
+        if key not in killed:
+            killed.add(key)
+            os.kill(self.pid, signal.SIGKILL)
+        return ask(self, key, *args, **fields)
+
+    monkeypatch.setattr(children.Child, asked, lost)
+    assert len(measured(list(bench.measure(*bench.subnets(2), settings=settings)))) == 2
+    assert len(killed) == 3, "two and a reference"
+    assert len([event for event in bench.events if "Once more in a fresh process" in event]) == 3
+
+
 @pytest.mark.parametrize("rounds_per_process", [None, 4])
 def test_networks_move_within_a_process(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, rounds_per_process: int | None
@@ -339,6 +360,22 @@ def test_kill_minus_nine_loses_at_most_the_visit_in_flight(bench: Bench):
     assert sum(len(r.measurements[0].samples) for r in results) >= 2 * kept
 
 
+def test_what_the_host_counts_between_two_sessions_disturbs_neither(bench: Bench):
+    """As if a quota had stopped other work for an hour before the second one began."""
+    subnets = bench.subnets(3)
+    session = bench.measure(*subnets)
+    next(session)
+    session.close()
+    (spool,) = (bench.state_dir / "spool").iterdir()
+    rows = [json.loads(line) for line in spool.read_text().splitlines()]
+    for row in rows:
+        if row["kind"] == "Built":
+            row["conditions"]["quota_throttled_s"] = -3600.0
+    spool.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    results = measured(list(bench.measure(*subnets)))
+    assert not [result for result in results if "quota" in str(result.measurements[0].reasons)]
+
+
 def test_a_session_killed_before_it_came_to_the_reference_continues(bench: Bench):
     subnets = bench.subnets(4)
     session = bench.measure(*subnets)
@@ -381,3 +418,30 @@ def test_the_self_test_measures_everything_twice(bench: Bench):
     assert -1 <= found.kendall_tau <= 1
     assert progress[-1] == (8, 8)
     assert not list(bench.state_dir.glob("self-test-*"))
+
+
+def test_the_self_test_counts_what_failed_as_done_and_its_time_among_the_rest(bench: Bench):
+    bench.network.space = bench.network.space.restrict(
+        {"behaviour": ["ok", "raise"], "width": [8, 16], "depth": [2, 3]}
+    )
+    progress: list[tuple[int, int]] = []
+    elapsed_s, begin = 0.0, time.monotonic()
+
+    def told(done: int, total: int) -> None:
+        nonlocal elapsed_s
+        elapsed_s = time.monotonic() - begin
+        progress.append((done, total))
+
+    found = doctor.self_test(
+        bench.network,
+        bench.configuration(),
+        fingerprint=bench.fingerprint,
+        state_dir=bench.state_dir,
+        count=100,
+        settings=FAST,
+        loads_as=TOY,
+        on_progress=told,
+    )
+    assert progress == [(done, 16) for done in range(1, 17)], "all there are, twice"
+    assert sum(found.verdicts.values()) == 8
+    assert found.seconds_per_subnet == pytest.approx(elapsed_s / 8, rel=0.1)

@@ -9,6 +9,7 @@ from latbase.profiler.conditions import Conditions
 from latbase.profiler.ledger import Block
 
 CALM = Conditions(
+    uptime_s=1000.0,
     load_1min=0.1,
     busy_s=100.0,
     steal_s=0.0,

@@ -3,7 +3,14 @@ from pathlib import Path
 
 import pytest
 
-from latbase.profiler.anchor import Anchor, anchored, read_anchors, scale_of, write_anchors
+from latbase.profiler.anchor import (
+    SESSION_SD,
+    Anchor,
+    anchored,
+    read_anchors,
+    scale_of,
+    write_anchors,
+)
 from latbase.profiler.ledger import PROCESS_SD, Estimate
 
 
@@ -61,6 +68,15 @@ def test_a_scale_without_its_references_takes_no_new_ones():
     references = {"s": found(22.0)}
     scale = scale_of(known, references)
     assert anchored(known, references, scale=scale, at=2.0) == known
+
+
+def test_a_scale_without_its_references_does_not_know_how_far_off_the_host_is():
+    scale = scale_of((anchor("r", 10.0),), {"s": found(22.0)})
+    assert scale.offset_percent is None
+    assert scale.error > SESSION_SD
+    first = scale_of((), {"s": found(22.0)})
+    assert first.offset_percent == 0
+    assert first.error < SESSION_SD
 
 
 def test_an_anchor_without_an_error_is_none(tmp_path: Path):

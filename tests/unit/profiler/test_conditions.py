@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ from latbase.profiler.probes.files import HostFiles
 from .factories import CALM
 
 CPU0 = "sys/devices/system/cpu/cpu0"
+UNIFIED = "30 23 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw"
+LEGACY = "31 23 0:27 / /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct"
 
 
 def host(root: Path, **files: str) -> HostFiles:
@@ -21,6 +24,9 @@ def host(root: Path, **files: str) -> HostFiles:
 
 def test_a_host_that_tells_everything(tmp_path: Path):
     files = {
+        "proc/uptime": "571.36 449.25",
+        "proc/self/cgroup": "0::/",
+        "proc/self/mountinfo": UNIFIED,
         "proc/loadavg": "0.50 0.40 0.30 1/99 123",
         "proc/stat": "cpu  1000 10 200 5000 30 5 5 250 0 0\ncpu0 1 1 1 1 1 1 1 1",
         "sys/fs/cgroup/cpu.stat": "nr_throttled 3\nthrottled_usec 1500000",
@@ -32,7 +38,7 @@ def test_a_host_that_tells_everything(tmp_path: Path):
         "sys/class/thermal/thermal_zone0/temp": "61000",
     }
     found = read_conditions(host(tmp_path, **files), [0])
-    assert found.load_1min == 0.5
+    assert (found.uptime_s, found.load_1min) == (571.36, 0.5)
     assert (found.busy_s, found.steal_s) == (12.2, 2.5)
     assert found.quota_throttled_s == 1.5
     assert (found.governor, found.turbo, found.frequency_mhz) == ("powersave", True, 3400)
@@ -42,6 +48,30 @@ def test_a_host_that_tells_everything(tmp_path: Path):
 def test_a_host_that_tells_nothing_is_not_zero(tmp_path: Path):
     facts = read_conditions(HostFiles(tmp_path), [0]).facts()
     assert {name for name, value in facts.items() if value is not None} == {"effective_cpus"}
+
+
+@pytest.mark.parametrize(
+    ("mount", "group", "stat"),
+    [
+        (UNIFIED, "0::{}", "sys/fs/cgroup{}/cpu.stat"),
+        (LEGACY, "4:cpu,cpuacct:{}\n0::/", "sys/fs/cgroup/cpu,cpuacct{}/cpu.stat"),
+    ],
+    ids=["v2", "v1"],
+)
+def test_quotas_of_nested_cgroups_stop_a_process_at_every_level(
+    tmp_path: Path, mount: str, group: str, stat: str
+):
+    times = ("throttled_usec 1500000", "throttled_usec 250000")
+    if mount == LEGACY:  # in nanoseconds
+        times = ("throttled_time 1500000000", "throttled_time 250000000")
+    files = {
+        "proc/self/cgroup": group.format("/pod/container"),
+        "proc/self/mountinfo": mount,
+        stat.format("/pod/container"): f"nr_throttled 3\n{times[0]}",
+        stat.format("/pod"): f"nr_throttled 1\n{times[1]}",
+        stat.format("/elsewhere"): f"nr_throttled 9\n{times[0]}",
+    }
+    assert read_conditions(host(tmp_path, **files), [0]).quota_throttled_s == 1.75
 
 
 @pytest.mark.parametrize("amd", ["0", "1"])
@@ -61,6 +91,12 @@ def test_conditions_come_back_from_json():
     )
     for conditions in (CALM, Conditions(**{**CALM.facts(), "gpu": gpu})):  # type: ignore[arg-type]
         assert Conditions.from_facts(conditions.facts()) == conditions
+
+
+def test_conditions_of_other_versions_are_read():
+    facts = {**CALM.facts(), "phase_of_the_moon": 0.5}
+    del facts["uptime_s"]
+    assert Conditions.from_facts(facts) == replace(CALM, uptime_s=None)
 
 
 def test_energy_counters_wrap_around(tmp_path: Path):

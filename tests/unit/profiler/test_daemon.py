@@ -118,6 +118,14 @@ def test_without_the_store_everything_stays(store: Store, outbox: Outbox):
     assert Outbox(outbox.folder).waiting() == {job_id}
 
 
+def test_the_oldest_is_delivered_first(store: Store, outbox: Outbox):
+    younger, older = sorted(claimed(store) for _ in range(2))
+    for at, job_id in ((1, older), (2, younger)):
+        outbox.put_failure(job_id, "out of memory")
+        os.utime(outbox.folder / f"{job_id}.failed", (at, at))
+    assert [each.job_id for each in outbox.deliver(store, HOST)] == [older, younger]
+
+
 def test_half_a_file_is_no_result(outbox: Outbox):
     (outbox.folder / f"{new_id()}.arrow.draft").write_bytes(b"half")
     assert not outbox.waiting()

@@ -75,7 +75,7 @@ def test_what_no_fit_reaches_any_more_is_forgotten(monkeypatch: pytest.MonkeyPat
     assert len(made.blocks("a")) == 40
 
 
-def test_reading_time_adds_up():
+def test_reading_time_adds_up_pass_by_pass():
     assert ledger(block("a", 0, 500.0, 1500.0)).reading_s("a") == 2.0
 
 

@@ -84,6 +84,14 @@ def test_stretches_are_the_best_of_all_partitions(speed: list[float], weight: fl
     assert loss(statistics._partition(values, weights)) == pytest.approx(best, abs=1e-6)
 
 
+def test_the_noise_of_a_window_is_half_its_own_and_half_the_sessions():
+    """Two windows of the session's noise, and one three times as noisy: 1 to (1 + 9) / 2."""
+    window = np.repeat([0, 1, 2], 4)
+    residuals = np.tile([1.0, -1.0], 6) * np.array([1, 1, 3])[window]
+    weights, _ = statistics._weights(residuals, window)
+    assert weights[0] / weights[-1] == pytest.approx(5)
+
+
 def test_standard_errors_are_honest_whether_visits_or_readings_vary():
     """Readings of one visit share most of their noise: sixteen visits, not thirty-two readings."""
     rng = np.random.default_rng(1)
