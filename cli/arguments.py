@@ -186,3 +186,16 @@ def measuring_options(command: Callable[..., None]) -> Callable[..., None]:
         command(*args, measuring=measuring, **kwargs)
 
     return with_measuring
+
+
+def given(ctx: click.Context, *names: str) -> list[str]:
+    """Return which parameters of a command the user wrote, of those with these names."""
+    written = click.core.ParameterSource.COMMANDLINE
+    return [name for name in names if ctx.get_parameter_source(name) is written]
+
+
+def loads_as_option(command: Callable[..., None]) -> Callable[..., None]:
+    """Add ``--supernet`` to a command on a stored search, handed over as ``loads_as``."""
+    return click.option(
+        "--supernet", "loads_as", help="What its supernet loads by, where that is not its name."
+    )(command)

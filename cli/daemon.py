@@ -258,6 +258,8 @@ def _environment(settings: Settings) -> dict[str, str]:
 
 def _absolute(store: str) -> str:
     """Return a path so that it holds in any working directory; URLs stay as they are."""
-    if store.startswith(("http://", "https://")):
+    from latbase.db.store import POSTGRES, SERVICE
+
+    if store.startswith((*SERVICE, *POSTGRES)):
         return store
     return str(Path(store).expanduser().absolute())

@@ -35,9 +35,13 @@ DISK_TROUBLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 
 
 def exit_with_status(command: Callable[[], object]) -> NoReturn:
-    """Run ``command`` and leave the process with the status of the table above."""
+    """Run ``command`` and leave the process with the status of the table above.
+
+    A command that is done after all, though not well, returns its status.
+    """
+    status: object = 0
     try:
-        command()
+        status = command()
     except click.ClickException as error:
         error.show()
         _leave(error.exit_code)
@@ -62,7 +66,7 @@ def exit_with_status(command: Callable[[], object]) -> NoReturn:
         _leave(1)
     except Exception as error:  # noqa: BLE001 - the border: nothing above would explain it
         _report(error)
-    _leave(0)
+    _leave(status if isinstance(status, int) else 0)
 
 
 def _report(error: Exception) -> NoReturn:

@@ -4,12 +4,16 @@ from typing import TYPE_CHECKING
 
 import click
 
+from latbase.cli.arguments import given
 from latbase.cli.opening import open_store
 from latbase.cli.output import Output, note, output_options, show
 from latbase.settings import Settings
 
 if TYPE_CHECKING:
     from latbase.db import Store
+
+MOST = 2**31 - 1
+"""Largest whole number of the store's columns."""
 
 STATUSES = ("queued", "claimed", "finished", "failed", "cancelled")
 
@@ -39,7 +43,13 @@ def hosts(settings: Settings, output: Output) -> None:
 @click.option("--config", "prefixes", metavar="ID", multiple=True, help="On this configuration.")
 @click.option("--host", "host", metavar="ID|NAME", help="On every configuration of this host.")
 @click.option("--all-hosts", is_flag=True, help="On every configuration of every host.")
-@click.option("--priority", default=0, show_default=True, help="Higher goes first.")
+@click.option(
+    "--priority",
+    type=click.IntRange(-MOST, MOST),
+    default=0,
+    show_default=True,
+    help="Higher goes first.",
+)
 @click.option("--again", is_flag=True, help="Even what is measured already.")
 @output_options
 @click.pass_obj
@@ -87,15 +97,21 @@ def _wanted(store: "Store", prefixes: tuple[str, ...], host: str | None) -> list
 
 
 @click.group(
-    invoke_without_command=True, epilog="Example: latbase jobs --status failed; latbase jobs cancel"
+    invoke_without_command=True,
+    epilog="Example: latbase jobs --status failed; latbase jobs cancel --all",
 )
 @click.option("--status", type=click.Choice(STATUSES), help="Only these.")
-@click.option("--max-rows", type=click.IntRange(1), default=50, show_default=True)
+@click.option("--max-rows", type=click.IntRange(1, MOST), default=50, show_default=True)
 @output_options
 @click.pass_context
 def jobs(ctx: click.Context, status: str | None, max_rows: int, output: Output) -> None:
     """List the jobs, newest first, with the reason of each failure."""
     if ctx.invoked_subcommand is not None:
+        if status or output != Output() or given(ctx, "max_rows"):
+            raise click.UsageError(
+                f"options of jobs do not go with {ctx.invoked_subcommand}; name jobs by id, or "
+                "give --search or --all behind it."
+            )
         return
     from latbase.db import queueing
 

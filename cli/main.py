@@ -1,6 +1,9 @@
 """The ``latbase`` command. Sub-commands are imported only when used, so help is instant."""
 
+import io
+import os
 import signal
+import sys
 from importlib import import_module
 from keyword import iskeyword
 from pathlib import Path
@@ -93,8 +96,23 @@ def main(ctx: click.Context, store: str | None, token_file: Path | None) -> None
     ctx.obj = settings.load(store=store, token_file=token_file)
 
 
+def _open_streams() -> None:
+    """Let output end nowhere where the caller closed it, and pass any terminal's encoding."""
+    for number, name in ((1, "stdout"), (2, "stderr")):
+        if getattr(sys, name) is None:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            if nowhere != number:
+                os.dup2(nowhere, number)
+                os.close(nowhere)
+            setattr(sys, name, os.fdopen(number, "w", encoding="utf-8", closefd=False))
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
 def run() -> None:
     """Entry point of the console script."""
+    _open_streams()
     # A shell starts background jobs deaf to SIGINT, and what stops a search would not reach it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     exit_with_status(lambda: main(standalone_mode=False, prog_name="latbase"))

@@ -6,9 +6,10 @@ Results go to stdout; progress and remarks go to stderr, so a pipe never sees th
 import functools
 import json
 import math
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -120,6 +121,20 @@ def progress(description: str, total: int) -> "Iterator[Callable[[int], None]]":
     with bar:
         task = bar.add_task(description, total=total)
         yield lambda done: bar.update(task, completed=done)
+
+
+@contextmanager
+def only_results() -> "Iterator[None]":
+    """Keep stdout for results: what a user's own code prints meanwhile goes to stderr."""
+    sys.stdout.flush()
+    results = os.dup(1)
+    os.dup2(2, 1)  # for worker processes
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        os.dup2(results, 1)
+        os.close(results)
 
 
 def note(text: str) -> None:

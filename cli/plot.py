@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from latbase.cli.arguments import IntegerList, clustering_options
+from latbase.cli.arguments import IntegerList, clustering_options, loads_as_option
 from latbase.cli.opening import open_store
 from latbase.cli.output import json_out, note, progress, show_rows
 from latbase.errors import InvalidInputError
@@ -242,16 +242,17 @@ def ranking(
 @plot.command(epilog="Example: latbase plot parameters latest -o parameters.png")
 @click.argument("search_id", metavar="SEARCH")
 @_figure_file
+@loads_as_option
 @_json
 @click.pass_obj
-def parameters(settings: Settings, search_id: str, path: Path, as_json: bool) -> None:
+def parameters(
+    settings: Settings, search_id: str, path: Path, loads_as: str | None, as_json: bool
+) -> None:
     """Draw which values the sub-networks on the front of SEARCH take."""
-    from latbase import supernets
     from latbase.searcher.analytics import parameters as drawing
     from latbase.searcher.popdb import frequencies
 
-    (found,) = _searches(settings, [search_id])
-    space = supernets.load(found.supernet).space
+    found, space = _with_space(settings, search_id, loads_as)
     genotypes = space.from_configs([member["config"] for member in found.members()])
     shares = drawing.shares(space, frequencies(space, genotypes))
     title = f"{found.title}: values on the front of {len(genotypes)}"
@@ -263,6 +264,7 @@ def parameters(settings: Settings, search_id: str, path: Path, as_json: bool) ->
 @click.argument("search_id", metavar="SEARCH")
 @_figure_file
 @clustering_options()
+@loads_as_option
 @_json
 @click.pass_obj
 def popdb(
@@ -271,12 +273,13 @@ def popdb(
     path: Path,
     min_cluster_size: int,
     min_samples: int,
+    loads_as: str | None,
     as_json: bool,
 ) -> None:
     """Draw how often each value occurs in the dense regions of what SEARCH evaluated."""
     from latbase.searcher.analytics import parameters as drawing
 
-    found, space, _, reduced = _dense(settings, search_id, min_cluster_size, min_samples)
+    found, space, _, reduced = _dense(settings, search_id, loads_as, min_cluster_size, min_samples)
     title = f"{found.title}: values in dense regions, {reduced.noise} sub-networks in none"
     shares = drawing.shares(space, reduced.frequencies)
     _save(drawing.draw(shares, title), path)
@@ -287,6 +290,7 @@ def popdb(
 @click.argument("search_id", metavar="SEARCH")
 @_figure_file
 @clustering_options()
+@loads_as_option
 @_json
 @click.pass_obj
 def clusters(
@@ -295,26 +299,43 @@ def clusters(
     path: Path,
     min_cluster_size: int,
     min_samples: int,
+    loads_as: str | None,
     as_json: bool,
 ) -> None:
     """Draw the dense regions of what SEARCH evaluated, in the plane in which it varies most."""
     from latbase.searcher.analytics import clusters as drawing
 
-    found, space, genotypes, reduced = _dense(settings, search_id, min_cluster_size, min_samples)
+    found, space, genotypes, reduced = _dense(
+        settings, search_id, loads_as, min_cluster_size, min_samples
+    )
     title = f"{found.title}: dense regions of {len(genotypes)} sub-networks"
     _save(drawing.draw(drawing.plane(space, genotypes), reduced.labels, title), path)
     _say([asdict(each) for each in drawing.sizes(reduced.labels)], as_json)
 
 
-def _dense(
-    settings: Settings, search_id: str, min_cluster_size: int, min_samples: int
-) -> "tuple[Results, SearchSpace, Genotypes, PopDB]":
-    """Return a search, its space, what it evaluated, and the clusters in that."""
+def _with_space(
+    settings: Settings, search_id: str, loads_as: str | None
+) -> "tuple[Results, SearchSpace]":
     from latbase import supernets
-    from latbase.searcher import constrain
+    from latbase.searcher.experience import of_supernet
 
     (found,) = _searches(settings, [search_id])
-    space = supernets.load(found.supernet).space
+    network = supernets.load(loads_as or found.supernet)
+    of_supernet(found.record, network)
+    return found, network.space
+
+
+def _dense(
+    settings: Settings,
+    search_id: str,
+    loads_as: str | None,
+    min_cluster_size: int,
+    min_samples: int,
+) -> "tuple[Results, SearchSpace, Genotypes, PopDB]":
+    """Return a search, its space, what it evaluated, and the clusters in that."""
+    from latbase.searcher import constrain
+
+    found, space = _with_space(settings, search_id, loads_as)
     genotypes = space.from_configs(found.configs)
     reduced = constrain(
         space, genotypes, min_cluster_size=min_cluster_size, min_samples=min_samples

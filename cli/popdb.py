@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from latbase.cli.arguments import popdb_options
+from latbase.cli.arguments import loads_as_option, popdb_options
 from latbase.cli.opening import open_store
 from latbase.cli.output import Output, note, output_options, show
 from latbase.settings import Settings
@@ -16,9 +16,16 @@ if TYPE_CHECKING:
 @click.command(epilog="Example: latbase popdb latest, then: latbase search SUPERNET --popdb latest")
 @click.argument("search_id", metavar="ID")
 @popdb_options()
+@loads_as_option
 @output_options
 @click.pass_obj
-def popdb(settings: Settings, search_id: str, reduction: "Reduction", output: Output) -> None:
+def popdb(
+    settings: Settings,
+    search_id: str,
+    reduction: "Reduction",
+    loads_as: str | None,
+    output: Output,
+) -> None:
     """Show how often each value occurs in the dense regions of search ID, and what would stay.
 
     The history is clustered by HDBSCAN; values rarer than their threshold would leave the space,
@@ -33,7 +40,7 @@ def popdb(settings: Settings, search_id: str, reduction: "Reduction", output: Ou
 
     with open_store(settings, read_only=True) as store:
         search = queries.search(store, search_id)
-        network = supernets.load(queries.supernet_name(store, search.supernet_id))
+        network = supernets.load(loads_as or queries.supernet_name(store, search.supernet_id))
         genotypes = history(store, network, search.search_id)
     found = reduction.of(network.space, genotypes)
     rows = [

@@ -6,7 +6,7 @@ import click
 
 from latbase.cli.arguments import IntegerList, Measuring, measuring_options
 from latbase.cli.opening import open_store
-from latbase.cli.output import Output, note, output_options, progress, show
+from latbase.cli.output import Output, note, only_results, output_options, progress, show
 from latbase.settings import Settings
 
 SHOWN_FAILURES = 5
@@ -58,10 +58,9 @@ def profile(
     from latbase import supernets
     from latbase.cli.here import Here
 
-    network = supernets.load(supernet)
-    genotypes = network.space.sample(count, seed)
     rows = []
-    with open_store(settings) as store:
+    with only_results(), open_store(settings) as store:
+        genotypes = supernets.load(supernet).space.sample(count, seed)
         here = Here.of(settings, store, supernet, measuring)
         # All of them first: an impossible one must not be found after hours of measuring.
         for configuration in list(

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from latbase.cli.arguments import loads_as_option
 from latbase.cli.opening import open_store
 from latbase.cli.output import note
 from latbase.settings import Settings
@@ -21,8 +22,11 @@ from latbase.settings import Settings
     help="Where to write the page.",
 )
 @click.option("--normalised", is_flag=True, help="Show measured values as shares, never absolute.")
+@loads_as_option
 @click.pass_obj
-def report(settings: Settings, search_id: str, path: Path, normalised: bool) -> None:
+def report(
+    settings: Settings, search_id: str, path: Path, normalised: bool, loads_as: str | None
+) -> None:
     """Write one self-contained page on SEARCH (its id, its first characters, or: latest).
 
     Front, progression, hypervolume, preferred values, predictor and recipe; it opens offline.
@@ -32,12 +36,15 @@ def report(settings: Settings, search_id: str, path: Path, normalised: bool) -> 
     from latbase.searcher import results
     from latbase.searcher.analytics import front, normalising
     from latbase.searcher.analytics.report import appendix
+    from latbase.searcher.experience import of_supernet
 
     with open_store(settings, read_only=True) as store:
         found = results.load(store, search_id)
         if not len(found.values):
             raise InvalidInputError(f"Search {search_id} has no evaluations yet.")
         shown = normalising.normalised(found) if normalised else found
-        more = appendix(store, supernets.load(found.supernet), shown, normalised=normalised)
+        network = supernets.load(loads_as or found.supernet)
+        of_supernet(found.record, network)
+        more = appendix(store, network, shown, normalised=normalised)
     front.write_page(shown.view(), path, more)
     note(f"Report written to {path}")

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from latbase.cli.arguments import Measuring, measuring_options, popdb_options
+from latbase.cli.arguments import Measuring, given, measuring_options, popdb_options
 from latbase.cli.opening import open_store
-from latbase.cli.output import Output, note, output_options, show
+from latbase.cli.output import Output, note, only_results, output_options, show
 from latbase.settings import Settings
 
 if TYPE_CHECKING:
@@ -140,11 +140,17 @@ def search(
         raise click.UsageError("--images validates in this process; leave out --executor.")
     if not images and (weights or image_limit):
         raise click.UsageError("--weights and --image-limit go with --images.")
+    whole = ("threads", "batch_size", "precision", "engine", "memory_format", "input_size")
+    if prefix and (beside := given(click.get_current_context(), *whole)):
+        names = ", ".join(f"--{name.replace('_', '-')}" for name in beside)
+        raise click.UsageError(f"--config names all of a configuration; leave out {names}.")
     if popdb is None and reduction != Reduction():
         raise click.UsageError("--popdb-threshold and its like go with --popdb SEARCH.")
     columns = parse_objectives(objectives, constraints)
+    if images and "top1" not in {column.name for column in columns}:
+        raise click.UsageError("--images validates top1, which is no objective of this search.")
     spread = Fan(executor_maker(executor), supernet) if executor else nullcontext()
-    with open_store(settings) as store, spread as fan:
+    with only_results(), open_store(settings) as store, spread as fan:
         here = Here.of(settings, store, supernet, measuring)
         configuration = (
             queries.configuration(store, prefix)

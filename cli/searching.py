@@ -10,6 +10,7 @@ import click
 from latbase.cli.here import Here
 from latbase.cli.output import note, progress
 from latbase.db.networks import subnets_of, supernet_of
+from latbase.profiler.placement import choose_gpu
 from latbase.searcher import predicting, recipes, runner
 from latbase.searcher.evaluation import (
     METRICS,
@@ -23,6 +24,7 @@ from latbase.searcher.experience import Experience
 from latbase.searcher.knowledge import Genotypes
 from latbase.searcher.remote import Remote
 from latbase.searcher.validation import appraised
+from latbase.supernets.supernet import NOTHING_TO_BUILD
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -59,6 +61,8 @@ class ImageOptions:
             raise click.UsageError(
                 f"{network.name} has no trained weights; give some: --weights FILE, or pretrained."
             )
+        if here.measuring.device != "cpu":
+            choose_gpu(here.fingerprint.gpus, here.measuring.device)  # raises where there is none
         found = ImageFolder(
             net=network, folder=self.folder, limit=self.limit, device=here.measuring.device
         )
@@ -105,14 +109,20 @@ def run_search(
     own = {"top1": images.appraiser(here)} if images else {}
     given = appraised(store, network, recipe.objectives, own, fan)
     names = {objective.name for objective in recipe.objectives}
+    usual, asked = network.default_input_size, configuration.input_size
+    other_size = None if usual in {asked, NOTHING_TO_BUILD} else asked
+    if other_size and "top1" in names:
+        note(f"top1 is that of {usual} px, though inputs have {other_size} px here.")
     recipe = replace(
         recipe,
+        input_size=other_size if "macs" in names else None,
         appraised={name: each.conditions_id for name, each in given.items()},
         configuration_id=recipe.configuration_id if names & {*METRICS} - {*given} else None,
     )
     # Unknown objectives are refused before anything is written.
     sources = {
-        each.name: value_source(each, network, measured, given) for each in recipe.objectives
+        each.name: value_source(each, network, measured, given, recipe.input_size)
+        for each in recipe.objectives
     }
     if recipe.configuration_id and here.offers(configuration):
         store.write([here.fingerprint.hardware, configuration])  # the search names them

@@ -21,6 +21,12 @@ if TYPE_CHECKING:
 
 Parameters = Sequence[object] | Mapping[str, object] | None
 
+SERVICE = ("http://", "https://")
+"""How the address of a service begins."""
+
+POSTGRES = ("postgresql://", "postgres://")
+"""How that of a database begins; what begins otherwise is the path of a file."""
+
 
 class Store(Protocol):
     """Where measurements and searches live: a file of this process, or behind a service.
@@ -167,13 +173,13 @@ def connect(
         StoreVersionError: file or service belong to a newer latbase or DuckDB.
     """
     name = str(target)
-    if name.startswith(("postgresql://", "postgres://")):
+    if name.startswith(POSTGRES):
         return _postgres(name, data, read_only=read_only)
     if data is not None:
         raise InvalidInputError(
             f"A directory for measurements is for stores on PostgreSQL, and {name} is none."
         )
-    if name.startswith(("http://", "https://")):
+    if name.startswith(SERVICE):
         return _service(name, read_only=read_only, token=token, certificate=certificate)
     if name == ":memory:":
         return _file(None, read_only=False)

@@ -53,8 +53,18 @@ def load(
     """Read the configuration file and the environment, then apply the flags given.
 
     Raises:
-        InvalidInputError: the configuration file is not TOML or has unknown keys.
+        InvalidInputError: the configuration file is not TOML or has unknown keys, or the user has
+            no home directory to look for it.
     """
+    try:
+        return _load(environ, store, token_file)
+    except RuntimeError as error:  # of pathlib and platformdirs
+        raise InvalidInputError(
+            "This user has no home directory; set HOME to the directory that latbase may use."
+        ) from error
+
+
+def _load(environ: Mapping[str, str], store: str | None, token_file: Path | None) -> Settings:
     named = environ.get(CONFIG_VARIABLE)
     path = Path(named) if named else Path(platformdirs.user_config_dir("latbase")) / "config.toml"
     values: dict[str, str] = _read(path, required=named is not None)
@@ -88,7 +98,7 @@ def _read(path: Path, *, required: bool) -> dict[str, str]:
             raise InvalidInputError(f"{CONFIG_VARIABLE} names {path}, which does not exist.")
         return {}
     try:
-        values = tomllib.loads(path.read_text())
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise InvalidInputError(f"{path} cannot be read as TOML: {error}.") from error
     unknown = sorted(set(values) - set(_KEYS))

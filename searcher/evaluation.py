@@ -42,15 +42,21 @@ class ValueSource(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Analytic:
-    """Exact cost of the network: ``macs`` (multiply-accumulates) or ``params`` (count)."""
+    """Exact cost of the network: ``macs`` (multiply-accumulates) or ``params`` (count).
+
+    Attributes:
+        input_size: what MACs are counted at; None: the supernet's ``default_input_size``.
+    """
 
     supernet: "Supernet"
     objective: str
+    input_size: int | None = None
     source: Source = Source.ANALYTIC
 
     def values(self, genotypes: Genotypes) -> Values:
         """Return the cost column, float (n,)."""
-        return self.supernet.costs(genotypes)[:, ANALYTIC.index(self.objective)].astype(np.float64)
+        costs = self.supernet.costs(genotypes, self.input_size)
+        return costs[:, ANALYTIC.index(self.objective)].astype(np.float64)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +128,7 @@ def value_source(
     supernet: "Supernet",
     measured: Callable[[str], ValueSource],
     given: Mapping[str, ValueSource] = MappingProxyType({}),
+    input_size: int | None = None,
 ) -> ValueSource:
     """Choose where the values of ``objective`` come from.
 
@@ -130,6 +137,7 @@ def value_source(
         supernet: whose sub-networks are evaluated.
         measured: makes the source of a measured metric from the metric's name.
         given: by objective name, sources that come before all others.
+        input_size: of what is measured; None: the supernet's ``default_input_size``.
 
     Raises:
         UnknownNameError: no source gives that objective for this supernet.
@@ -137,7 +145,7 @@ def value_source(
     if objective.name in given:
         return given[objective.name]
     if objective.name in ANALYTIC:
-        return Analytic(supernet=supernet, objective=objective.name)
+        return Analytic(supernet=supernet, objective=objective.name, input_size=input_size)
     if objective.name == "top1":
         supernet.predicted_top1(supernet.space.smallest())  # raises where there is no predictor
         return Predicted(predict=supernet.predicted_top1)

@@ -64,6 +64,7 @@ class Recipe:
             tactics that look back choose by evidence, ``none`` takes nothing from elsewhere.
         popdb: the search whose history reduces the space; None keeps all of it.
         reduction: how it does.
+        input_size: what MACs are counted at; None: the supernet's ``default_input_size``.
     """
 
     objectives: tuple[Objective, ...]
@@ -80,6 +81,7 @@ class Recipe:
     predicted: tuple[str, ...] = ()
     population: int | None = None
     training: int | None = None
+    input_size: int | None = None
 
     @property
     def trained(self) -> int:
@@ -115,6 +117,8 @@ class Recipe:
             "predicted": sorted({*self.predicted}),
             "warm_start": self.warm_start,
             "popdb": self.popdb and {"search": self.popdb, **self.reduction.facts()},
+            # Searches of versions that knew the usual size only go on.
+            **({} if self.input_size is None else {"input_size": self.input_size}),
         }
 
 
@@ -248,7 +252,8 @@ def make_search(
         and len((values := _known(store, network, recipe, objective.name, record)).values)
     }
     exact: dict[str, Callable[[Genotypes], Values]] = {
-        name: partial(_cost, network, column) for column, name in enumerate(ANALYTIC)
+        name: partial(_cost, network, recipe.input_size, column)
+        for column, name in enumerate(ANALYTIC)
     }
     if network.top1_predictor is not None:
         exact["top1"] = network.predicted_top1
@@ -312,5 +317,5 @@ def _predictor(
     return predicting.fit(network, objective, known, place, kind)
 
 
-def _cost(network: "Supernet", column: int, genotypes: Genotypes) -> Values:
-    return network.costs(genotypes)[:, column].astype(np.float64)
+def _cost(network: "Supernet", input_size: int | None, column: int, genotypes: Genotypes) -> Values:
+    return network.costs(genotypes, input_size)[:, column].astype(np.float64)

@@ -77,7 +77,7 @@ def draw(store: "Store", searches: Sequence[Results], *, normalised: bool = Fals
         here = [search for search in searches if search.record.configuration_id == place]
         among = np.vstack([search.values for search in here])
         for position, search in enumerate(searches):
-            own = search in here
+            own = search.record.configuration_id == place
             shown = search if own else used_on(store, here[0], search)
             _trace(
                 axes,

@@ -117,7 +117,7 @@ def write_page(view: FrontView, path: Path, appendix: str = "") -> None:
         InvalidInputError: the file cannot be written.
     """
     try:
-        path.write_text(page(view, appendix))
+        path.write_text(page(view, appendix), encoding="utf-8")
     except OSError as error:
         raise InvalidInputError(f"The page cannot be written to {path}: {error}.") from error
 

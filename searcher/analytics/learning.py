@@ -11,6 +11,7 @@ from latbase.errors import PredictorError
 from latbase.searcher.analytics import figures
 from latbase.searcher.analytics.normalising import normalised_name, scale
 from latbase.searcher.catalogue import LEAST_ROWS, TrainingData
+from latbase.searcher.experience import of_supernet
 from latbase.searcher.knowledge import Values
 from latbase.searcher.predictors.assessment import held_out_score, scores_by_size
 from latbase.searcher.predictors.base import Score, score
@@ -139,7 +140,9 @@ def evaluated(search: Results, network: "Supernet", metric: str) -> TrainingData
 
     Raises:
         UnknownNameError: the search has no such objective.
+        SearchError: it is of another supernet.
     """
+    of_supernet(search.record, network)
     values = search.values[:, search.column(metric)]
     known = np.flatnonzero(np.isfinite(values))
     configs = [search.configs[row] for row in known]
