@@ -10,6 +10,11 @@ import click
 
 from latbase.db.records import ENGINES, MEMORY_FORMATS, PRECISIONS
 
+MOST = 2**31 - 1
+"""Largest whole number of most columns of the store."""
+
+SEED = click.IntRange(0, 2**63 - 1)
+
 
 class IntegerList(click.ParamType[tuple[int, ...]]):
     """Positive integers separated by commas: ``1,2,4``."""
@@ -156,7 +161,7 @@ def measuring_options(command: Callable[..., None]) -> Callable[..., None]:
         default="contiguous",
         show_default=True,
     )
-    @click.option("--input-size", type=click.IntRange(1), help="Pixels or tokens.")
+    @click.option("--input-size", type=click.IntRange(1, MOST), help="Pixels or tokens.")
     @click.option(
         "--preset",
         type=click.Choice(["quick", "default", "thorough"]),

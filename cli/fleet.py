@@ -4,16 +4,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from latbase.cli.arguments import given
+from latbase.cli.arguments import MOST, SEED, given
 from latbase.cli.opening import open_store
 from latbase.cli.output import Output, note, output_options, show
 from latbase.settings import Settings
 
 if TYPE_CHECKING:
     from latbase.db import Store
-
-MOST = 2**31 - 1
-"""Largest whole number of the store's columns."""
 
 STATUSES = ("queued", "claimed", "finished", "failed", "cancelled")
 
@@ -35,7 +32,7 @@ def hosts(settings: Settings, output: Output) -> None:
 @click.option("-n", "count", type=click.IntRange(1), default=100, show_default=True)
 @click.option(
     "--seed",
-    type=click.IntRange(0),
+    type=SEED,
     default=0,
     show_default=True,
     help="Chooses which sub-networks.",

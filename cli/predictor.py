@@ -26,8 +26,12 @@ def predictor(
 
     from latbase import supernets
     from latbase.db import queries
+    from latbase.errors import UnknownNameError
     from latbase.searcher import catalogue
+    from latbase.searcher.evaluation import METRICS
 
+    if metric not in METRICS:
+        raise UnknownNameError(f"There is no metric {metric!r}; there are {', '.join(METRICS)}.")
     network = supernets.load(supernet)
     with open_store(settings) as store:
         chosen = (

@@ -4,7 +4,7 @@ import itertools
 
 import click
 
-from latbase.cli.arguments import IntegerList, Measuring, measuring_options
+from latbase.cli.arguments import SEED, IntegerList, Measuring, measuring_options
 from latbase.cli.opening import open_store
 from latbase.cli.output import Output, note, only_results, output_options, progress, show
 from latbase.settings import Settings
@@ -27,7 +27,7 @@ SHOWN_FAILURES = 5
 )
 @click.option(
     "--seed",
-    type=click.IntRange(0),
+    type=SEED,
     default=0,
     show_default=True,
     help="Chooses which sub-networks.",

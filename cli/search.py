@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from latbase.cli.arguments import Measuring, given, measuring_options, popdb_options
+from latbase.cli.arguments import SEED, Measuring, given, measuring_options, popdb_options
 from latbase.cli.opening import open_store
 from latbase.cli.output import Output, note, only_results, output_options, show
 from latbase.settings import Settings
@@ -68,7 +68,7 @@ if TYPE_CHECKING:
     help="Only values its good sub-networks kept; latbase popdb SEARCH shows which.",
 )
 @popdb_options("popdb-")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option("--seed", type=SEED, default=0, show_default=True)
 @click.option(
     "--executor",
     metavar="MODULE:NAME",

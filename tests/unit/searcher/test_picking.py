@@ -71,3 +71,20 @@ def test_any_evaluated_sub_network_is_found_by_the_start_of_its_id():
         by_id(SEARCH, "x")
     with pytest.raises(InvalidInputError, match="found: 0a, 1a"):
         by_id(SEARCH, "")
+
+
+def test_a_front_is_listed_from_the_best_of_the_first_objective_on():
+    members = [member["subnet_id"] for member in SEARCH.members()]
+    assert members == ["0a", "4a", "1a", "2a", "3a"]
+
+
+def test_of_equally_fast_ones_the_most_accurate_is_picked():
+    search = found((75.0, 5.0), (76.0, 5.0), (70.0, 4.0))
+    sizes = np.array([[1.0], [3.0], [2.0]])
+    with_size = replace(
+        search,
+        objectives=(TOP1, LATENCY, Objective("params")),
+        values=np.hstack([search.values, sizes]),
+        sources=("validated", "measured", "analytic"),
+    )
+    assert fastest_within(with_size, 2)["subnet_id"] == "1a"

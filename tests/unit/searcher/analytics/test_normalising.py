@@ -22,3 +22,14 @@ def test_latency_becomes_a_share_and_the_front_stays(studied):
     assert (shown.values[:, 0] == found.values[:, 0]).all()
     assert (shown.on_front() == bounded.on_front()).all()
     assert 0 < bounded.on_front().sum() < found.on_front().sum()
+
+
+def test_lower_bounds_are_scaled_as_the_values_are(studied):
+    with connect(studied, read_only=True) as store:
+        found = results.load(store, "10")
+    least = float(np.median(found.values[:, 1]))
+    bounded = replace(
+        found, objectives=(found.objectives[0], Objective("latency_ms", at_least=least))
+    )
+    assert (normalised(bounded).on_front() == bounded.on_front()).all()
+    assert bounded.on_front().sum() > 0
