@@ -1,11 +1,14 @@
 """Commands that move and keep data: export, import, merge, backup, check, restore."""
 
+from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from latbase.cli.opening import open_store
+from latbase.cli.arguments import given
+from latbase.cli.opening import open_store, read_token
 from latbase.cli.output import Output, note, output_options, show
 from latbase.settings import Settings
 
@@ -17,6 +20,9 @@ if TYPE_CHECKING:
 
 DIRECTORY = click.Path(file_okay=False, path_type=Path)
 FILE = click.Path(dir_okay=False, path_type=Path)
+FOREIGN = ("supernet", "device_name", "batch_size", "latency", "unit_ms", "columns")
+"""Options that say what a foreign file holds."""
+
 MANY = 100
 """Failing files shown one by one."""
 
@@ -69,7 +75,13 @@ def _filter(store: "Store", supernets: tuple[str, ...], prefixes: tuple[str, ...
 @click.option("--device-name", help="Device a latency table was measured on.")
 @click.option("--batch-size", type=click.IntRange(1), default=1, show_default=True)
 @click.option("--latency", metavar="COLUMN", help="Column of the latency.")
-@click.option("--unit-ms", default=1.0, show_default=True, help="Milliseconds of its unit.")
+@click.option(
+    "--unit-ms",
+    type=click.FloatRange(min=0, min_open=True),
+    default=1.0,
+    show_default=True,
+    help="Milliseconds of its unit.",
+)
 @click.option(
     "--column",
     "columns",
@@ -96,9 +108,14 @@ def import_(
     from latbase.db import foreign, transfer
 
     if kind == "latbase":
+        if foreign_options := given(click.get_current_context(), *FOREIGN):
+            names = ", ".join(f"--{name.replace('_', '-')}" for name in foreign_options)
+            raise click.UsageError(f"{names} go with --format dynast, csv or parquet.")
+        counts = Counter[str]()
         with open_store(settings) as store:
             for path in paths:
-                _counts(transfer.import_directory(store, path), output)
+                counts.update(transfer.import_directory(store, path))
+        _counts(counts, output)
         return
     if supernet is None:
         raise click.UsageError(f"--format {kind} needs --supernet.")
@@ -115,10 +132,13 @@ def import_(
         )
 
     read = [(path, records(path)) for path in paths]
+    counts = Counter[str]()
     with open_store(settings) as store:
         for path, found in read:
             store.write(found)
+            counts.update(type(record).__name__.lower() for record in found)
             note(f"{path}: {len(found)} records.")
+    _counts(counts, output)
 
 
 def _columns(latency: str | None, columns: tuple[str, ...], unit_ms: float) -> "LatencyColumns":
@@ -143,7 +163,12 @@ def merge(settings: Settings, other: str, output: Output) -> None:
     from latbase import db
     from latbase.db import transfer
 
-    with db.connect(other, read_only=True) as source, open_store(settings) as store:
+    token = read_token(settings.token_file)
+    trusted = settings.certificate
+    with (
+        db.connect(other, read_only=True, token=token, certificate=trusted) as source,
+        open_store(settings) as store,
+    ):
         _counts(transfer.merge(store, source), output)
 
 
@@ -179,14 +204,15 @@ def check(settings: Settings) -> None:
 def restore(settings: Settings, source: Path) -> None:
     """Put BACKUP in the place of the store, which is kept beside it."""
     from latbase.db import upkeep
+    from latbase.db.store import POSTGRES, SERVICE
 
-    if settings.store.startswith(("http://", "https://", "postgresql://", "postgres://")):
+    if settings.store.startswith((*SERVICE, *POSTGRES)):
         raise click.UsageError("restore works where the file is; --store names the file.")
     kept = upkeep.restore(source, Path(settings.store).expanduser())
     click.echo(f"{settings.store} is now {source}." + (f" Before: {kept}." if kept else ""))
 
 
-def _counts(counts: dict[str, int], output: Output) -> None:
+def _counts(counts: Mapping[str, int], output: Output) -> None:
     import pyarrow as pa
 
     rows = [{"table": name, "rows": rows} for name, rows in counts.items()]

@@ -51,9 +51,7 @@ def copy_database(database: Path, target: Path) -> None:
     Raises:
         OSError: the copy cannot be written.
     """
-    log = database.with_name(f"{database.name}.wal")
-    copies = {database: target, log: target.with_name(f"{target.name}.wal")}
-    for source, copy in copies.items():
+    for source, copy in zip(with_log(database), with_log(target), strict=True):
         if not source.exists():
             continue
         done = subprocess.run(
@@ -64,3 +62,8 @@ def copy_database(database: Path, target: Path) -> None:
         )
         if done.returncode:
             raise OSError(None, done.stderr.strip().rpartition(": ")[2])
+
+
+def with_log(database: Path) -> tuple[Path, Path]:
+    """Return the files of a database: itself, and what DuckDB has not yet written into it."""
+    return database, database.with_name(f"{database.name}.wal")

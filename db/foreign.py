@@ -6,7 +6,8 @@ import hashlib
 import json
 import math
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -67,6 +68,10 @@ class Network(Protocol):
         """Its name."""
 
     @property
+    def default_input_size(self) -> int:
+        """What its inputs usually measure, in pixels or tokens."""
+
+    @property
     def space(self) -> Space:
         """Its search space."""
 
@@ -102,12 +107,17 @@ def read_dynast(path: Path, network: Network) -> list[Record]:
             f"{path} is no DyNAS-T result file: it has the columns {', '.join(columns)}, expected "
             f"sub-network and some of {', '.join(DYNAST_COLUMNS)}."
         )
-    try:
-        configs = [ast.literal_eval(line["sub-network"]) for line in lines]
-        values = [tuple(float(line[column]) for column in objectives) for line in lines]
-    except (ValueError, SyntaxError, TypeError) as error:
-        raise InvalidInputError(f"{path} has a line that cannot be read: {error}.") from error
-    supernet, subnets = networks.supernet_of(network), _subnets(network, configs, path)
+    configs: dict[str, object] = {}
+    values: list[tuple[float, ...]] = []
+    for number, line in lines:
+        place = f"{path}, line {number},"
+        with _readable(place):
+            cells = dict(zip(columns, line, strict=False))
+            if missing := [column for column in columns if column not in cells]:
+                raise ValueError(f"it ends before {missing[0]}")
+            configs[place] = ast.literal_eval(cells["sub-network"])
+            values.append(tuple(float(cells[column]) for column in objectives))
+    supernet, subnets = networks.supernet_of(network), _subnets(network, configs)
     search = Search(
         search_id=_uuid(file=_digest(path), supernet=network.name),
         supernet_id=supernet.supernet_id,
@@ -145,6 +155,10 @@ def read_latencies(
     Raises:
         InvalidInputError: a column is missing, or a sub-network is not of ``network``.
     """
+    if not 0 < columns.unit_ms < math.inf:
+        raise InvalidInputError(
+            f"A unit of {columns.unit_ms} ms makes no latencies; expected a positive number."
+        )
     table = _table(path)
     wanted = {columns.latency, *columns.config.values()}
     if missing := sorted(wanted - set(table.column_names)):
@@ -152,19 +166,31 @@ def read_latencies(
             f"{path} has no column {', '.join(missing)}; it has {', '.join(table.column_names)}."
         )
     lines = table.select(sorted(wanted)).to_pylist()
-    kept = [line for line in lines if line[columns.latency] is not None]
-    try:
-        configs = [_config(line, columns.config) for line in kept]
-    except ValueError as error:
-        raise InvalidInputError(f"{path} has a config that is not JSON: {error}.") from error
-    subnets, at = _subnets(network, configs, path), _changed_at(path)
-    device, digest = _device(device_name, batch_size, at), _digest(path)
+    configs: dict[str, object] = {}
+    kept = []
+    for number, line in enumerate(lines, 1):
+        if line[columns.latency] is not None:
+            place = f"{path}, row {number},"
+            with _readable(place):
+                configs[place] = _config(line, columns.config)
+            kept.append(line)
+    subnets, digest = _subnets(network, configs), _digest(path)
+    device = _device(device_name, batch_size, network.default_input_size, _changed_at(path))
+    # What is taken in last counts: the same file with the right unit corrects a wrong one.
+    at = datetime.now(UTC)
     measurements = []
     for row, (subnet, line) in enumerate(zip(subnets, kept, strict=True)):
         value = _latency(line[columns.latency], path) * columns.unit_ms
         measurements.append(
             Measurement(
-                measurement_id=_uuid(file=digest, column=columns.latency, row=row),
+                measurement_id=_uuid(
+                    file=digest,
+                    column=columns.latency,
+                    row=row,
+                    unit_ms=columns.unit_ms,
+                    subnet=subnet.subnet_id,
+                    configuration=device.configuration.configuration_id,
+                ),
                 subnet_id=subnet.subnet_id,
                 configuration_id=device.configuration.configuration_id,
                 environment_id=device.environment.environment_id,
@@ -193,14 +219,32 @@ def read_latencies(
     ]
 
 
-def _dynast_lines(path: Path) -> tuple[list[str], list[dict[str, str]]]:
+def _dynast_lines(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
+    """Return the columns, and the lines with their numbers."""
+    found: list[tuple[int, list[str]]] = []
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            header, *lines = csv.reader(file)
+            reader = csv.reader(file)
+            found.extend((reader.line_num, line) for line in reader if line)
+    except csv.Error as error:
+        place = f"{path}, line {found[-1][0] + 1 if found else 1},"
+        raise InvalidInputError(f"{place} cannot be read as CSV: {error}.") from error
     except (OSError, ValueError) as error:
         raise InvalidInputError(f"{path} cannot be read as CSV: {error}.") from error
-    columns = [name.strip().lower() for name in header]
-    return columns, [dict(zip(columns, line, strict=False)) for line in lines if line]
+    if not found:
+        raise InvalidInputError(f"{path} cannot be read as CSV: it is empty.")
+    (_, header), *lines = found
+    return [name.strip().lower() for name in header], lines
+
+
+@contextmanager
+def _readable(place: str) -> Iterator[None]:
+    """Say of what cannot be read where it is: files of others are cut off, or made by hand."""
+    try:
+        yield
+    except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError) as error:
+        reason = str(error) or "it is nested too deeply"
+        raise InvalidInputError(f"{place} cannot be read: {reason}.") from error
 
 
 def _table(path: Path) -> pa.Table:
@@ -210,10 +254,9 @@ def _table(path: Path) -> pa.Table:
         raise InvalidInputError(f"{path} cannot be read as CSV or Parquet: {error}.") from error
 
 
-def _config(line: Mapping[str, object], config: Mapping[str, str]) -> Mapping[str, object]:
+def _config(line: Mapping[str, object], config: Mapping[str, str]) -> object:
     if WHOLE in config:
-        whole = _cell(line[config[WHOLE]])
-        return whole if isinstance(whole, dict) else {}
+        return _cell(line[config[WHOLE]])
     return {name: _cell(line[column]) for name, column in config.items()}
 
 
@@ -233,19 +276,31 @@ def _latency(cell: object, path: Path) -> float:
     return value
 
 
-def _subnets(
-    network: Network, configs: Sequence[Mapping[str, object]], path: Path
-) -> Sequence[Subnet]:
+def _subnets(network: Network, configs: Mapping[str, object]) -> Sequence[Subnet]:
+    """Return the sub-networks of configs by the place where each was read."""
     # What is no parameter of the space goes, as DyNAS-T's "wid" and input size "r".
     known = network.space.to_configs(network.space.smallest())[0].keys()
-    trimmed = [{name: c[name] for name in c if name in known} for c in configs]
+    trimmed = {}
+    for place, config in configs.items():
+        if not isinstance(config, Mapping):
+            raise InvalidInputError(f"{place} has the sub-network {config!r}; expected parameters.")
+        trimmed[place] = {name: config[name] for name in config if name in known}
     try:
-        genotypes = network.space.from_configs(trimmed)
-    except InvalidInputError as error:
-        raise InvalidInputError(
-            f"{path} names sub-networks that are not of {network.name}: {error}"
-        ) from error
+        genotypes = network.space.from_configs(list(trimmed.values()))
+    except (InvalidInputError, TypeError):
+        for place, config in trimmed.items():
+            _refuse_strange(network, place, config)
+        raise
     return networks.subnets_of(network, genotypes)
+
+
+def _refuse_strange(network: Network, place: str, config: Mapping[str, object]) -> None:
+    try:
+        network.space.from_configs([config])
+    except (InvalidInputError, TypeError) as error:
+        raise InvalidInputError(
+            f"{place} names a sub-network that is not of {network.name}: {error}"
+        ) from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -258,7 +313,7 @@ class _Device:
     configuration: Configuration
 
 
-def _device(name: str, batch_size: int, at: datetime) -> _Device:
+def _device(name: str, batch_size: int, input_size: int, at: datetime) -> _Device:
     hardware = Hardware.of({RECORDED: name})
     return _Device(
         hardware=hardware,
@@ -275,6 +330,7 @@ def _device(name: str, batch_size: int, at: datetime) -> _Device:
             device=RECORDED,
             engine=RECORDED,
             batch_size=batch_size,
+            input_size=input_size,
         ),
     )
 

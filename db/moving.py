@@ -11,7 +11,6 @@ from functools import reduce
 from operator import xor
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from latbase.db import transfer
 from latbase.db.jobs import JobRequest
@@ -22,8 +21,9 @@ from latbase.errors import StoreError
 ATTEMPTS = 3
 """How often a page is moved: its rows can change between copying and comparing."""
 
-UNCOMPARED = frozenset({"seen_at", "host_name", "latbase_version"})
-"""Columns in which the target may be newer: hosts that report to it already."""
+UNCOMPARED = frozenset({"host_name", "latbase_version"})
+"""Columns in which the target may be newer: hosts that report to it already. Times are not compared
+either: one ahead of the target's clock is another there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +53,7 @@ def move(source: Store, target: Store) -> Iterator[Moved]:
     for table in TABLES:
         count, checksum = 0, 0
         for found in transfer.pages(source, table):
-            page = _complete(target, table, found)
+            page = transfer.complete(target, table, found)
             if page.num_rows:
                 checksum ^= _move_page(source, target, table, page)
                 count += page.num_rows
@@ -110,20 +110,6 @@ _JOB_COMPARED = "job_id, subnet_id, configuration_id, search_id, priority, max_a
 _JOB = _JOB_COMPARED.replace("job_id", "job_id::VARCHAR AS job_id")
 
 
-def _complete(target: Store, table: Table, page: pa.Table) -> pa.Table:
-    """Leave out rows about what came to the source after its own table had moved."""
-    for name in table.references:
-        column = page[f"{name}_id"]
-        known = target.query(
-            f"SELECT {name}_id AS id FROM {name} "
-            f"WHERE {name}_id IN (SELECT unnest($ids::VARCHAR[]))",
-            {"ids": column.unique().drop_null().to_pylist()},
-        )["id"]
-        there = pc.is_in(column, value_set=known.cast(column.type))
-        page = page.filter(pc.or_(there, pc.is_null(column)))
-    return page
-
-
 def _move_page(source: Store, target: Store, table: Table, page: pa.Table) -> int:
     for attempt in range(ATTEMPTS + 1):
         if attempt:
@@ -149,7 +135,8 @@ def _newer(source: Store, table: Table, page: pa.Table) -> pa.Table:
 
 def _checksum(store: Store, table: Table, page: pa.Table) -> tuple[int, int]:
     """Return how many rows of ``page`` the store has, and a checksum over them."""
-    columns = ", ".join(f'"{name}"' for name in table.schema.names if name not in UNCOMPARED)
+    uncompared = UNCOMPARED.union(table.ahead_s)
+    columns = ", ".join(f'"{name}"' for name in table.schema.names if name not in uncompared)
     where, parameters = _of(table, page)
     found = store.query(
         f"SELECT count(*) AS n, coalesce(bit_xor(hash({columns})), 0) AS checksum "

@@ -35,6 +35,10 @@ def write(connection: Connection, batches: rows.Batches, in_lake: InLake) -> Non
     for table, batch in batches:
         load(connection, table.name, batch)
         refuse_unknown(connection, table.name, table.references)
+        for column, ahead_s in table.ahead_s.items():
+            connection.execute(
+                _SQL["ahead"].format(table=table.name, column=column, ahead_s=ahead_s)
+            )
         if table.name == "measurement":
             _write_measurements(connection, turn, in_lake)
         else:

@@ -123,7 +123,7 @@ def failures(store: Store, subnet_ids: Sequence[str], configuration_id: str) -> 
 def silence_s(store: Store, configuration_id: str) -> float | None:
     """Return the seconds since a host of the configuration was last heard of; None for never."""
     found = store.query(
-        "SELECT min(epoch(now()) - epoch(seen_at)) AS silent_s "
+        "SELECT min(greatest(0, epoch(now()) - epoch(seen_at))) AS silent_s "
         "FROM configuration JOIN host USING (hardware_id) WHERE configuration_id = ?",
         [configuration_id],
     )

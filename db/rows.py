@@ -9,6 +9,7 @@ from enum import StrEnum
 from functools import cache
 from typing import TypeVar, get_args, get_origin, get_type_hints
 
+import numpy as np
 import pyarrow as pa
 
 from latbase.db import records as r
@@ -16,6 +17,10 @@ from latbase.db.jobs import JobRequest
 from latbase.db.records import Record
 from latbase.errors import InvalidInputError
 from latbase.identity import canonical_json
+
+AHEAD_S = 300.0
+"""How far a clock may be ahead of the store's; a time beyond it, which would count as the newest
+until that date comes, is taken as now."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +42,15 @@ class Table:
         others = {table.name for table in TABLES if table is not self}
         named = (column.removesuffix("_id") for column in self.schema.names)
         return tuple(name for name in named if name in others)
+
+    @property
+    def ahead_s(self) -> Mapping[str, float]:
+        """Columns of times, and how far each may be ahead of the store's clock."""
+        return {
+            column.name: 0.0 if column.name == "seen_at" else AHEAD_S
+            for column in self.schema
+            if pa.types.is_timestamp(column.type)
+        }
 
 
 TABLES = (
@@ -62,19 +76,47 @@ Batches = Sequence[tuple[Table, pa.Table]]
 
 
 def united(writes: Sequence[Batches]) -> Iterator[tuple[Table, pa.Table]]:
-    """Yield the rows of several writes as one; of rows with the same key the last one counts."""
+    """Yield the rows of several writes as one; of rows with the same key the last one counts.
+
+    Raises:
+        InvalidInputError: a measurement holds what cannot be measured.
+    """
     for table in TABLES:
         parts = [rows for write in writes for kind, rows in write if kind is table]
-        if len(parts) == 1:
-            yield table, parts[0]
-        elif parts:
-            yield table, _distinct(table, pa.concat_tables(parts))
+        if parts:
+            rows = _distinct(table, pa.concat_tables(parts))
+            if table.name == "measurement":
+                _refuse_unmeasurable(rows)
+            yield table, rows
 
 
 def _distinct(table: Table, rows: pa.Table) -> pa.Table:
-    keys = zip(*(rows[name].to_pylist() for name in table.key), strict=True)
-    last = {key: position for position, key in enumerate(keys)}
+    columns = [rows[name].to_pylist() for name in table.key]
+    if table.name == "measurement":  # a UUID, which can be spelt in several ways
+        columns = [[str(key).translate(_SPELLING).lower() for key in columns[0]]]
+    last = {key: position for position, key in enumerate(zip(*columns, strict=True))}
     return rows if len(last) == rows.num_rows else rows.take(sorted(last.values()))
+
+
+_SPELLING = str.maketrans("", "", "-{}")
+
+
+def _refuse_unmeasurable(measurements: pa.Table) -> None:
+    """Return if every number is finite and every latency positive: others could not be compared."""
+    for name in ("value", "interval", "samples", "cpu_samples"):
+        column = measurements[name].combine_chunks()
+        numbers = column.flatten() if pa.types.is_list(column.type) else column
+        if not np.isfinite(np.asarray(numbers, float)).all():
+            raise InvalidInputError(
+                f"A measurement has no finite {name}; expected numbers. Nothing was written."
+            )
+    latencies = np.asarray(measurements["metric"]) == "latency_ms"
+    least = np.asarray(measurements["value"])[latencies].min(initial=np.inf)
+    if least <= 0:
+        raise InvalidInputError(
+            f"A measurement has the latency {least:g} ms; expected more than zero. Nothing was "
+            "written."
+        )
 
 
 def batches(records: Sequence[Record]) -> Iterator[tuple[Table, pa.Table]]:

@@ -1,6 +1,6 @@
 """Keep a store safe: check it, back it up while it runs, restore it."""
 
-import shutil
+from itertools import chain, count
 from pathlib import Path
 
 from latbase.db import copying
@@ -44,29 +44,34 @@ _DISAGREEMENTS = {
 def restore(backup: Path, target: Path) -> Path | None:
     """Put ``backup`` in the place of the store ``target``; returns where that was kept, if any.
 
+    Both may have a log beside them, as a store has whose process was killed.
+
     Raises:
         StoreError: the backup is no sound store.
         StoreBusyError: ``target`` is in use.
     """
-    with DuckDbStore(backup, read_only=True) as store:
-        if problems := check(store):
-            raise StoreError(f"{backup} is damaged: {' '.join(problems)} Take another backup.")
     target.parent.mkdir(parents=True, exist_ok=True)
     with copying.drafted(target) as draft:
-        shutil.copyfile(backup, draft)
-        kept = _set_aside(target) if target.exists() else None
+        with DuckDbStore(backup, read_only=True) as store:  # nobody writes it meanwhile
+            if problems := check(store):
+                raise StoreError(f"{backup} is damaged: {' '.join(problems)} Take another backup.")
+            copying.copy_database(backup, draft)
+        DuckDbStore(draft).close()  # its log becomes part of it
+        kept = _set_aside(target)
         draft.replace(target)
     return kept
 
 
-def _set_aside(target: Path) -> Path:
-    _refuse_if_in_use(target)
-    kept = target.with_name(f"{target.name}.before-restore")
-    target.replace(kept)
-    wal = target.with_name(f"{target.name}.wal")
-    if wal.exists():
-        wal.replace(kept.with_name(f"{kept.name}.wal"))
-    return kept
+def _set_aside(target: Path) -> Path | None:
+    """Move a store and its log, or what there is of them, to names that nothing has."""
+    if target.exists():
+        _refuse_if_in_use(target)
+    numbered = (target.with_name(f"{target.name}.before-restore-{n}") for n in count(2))
+    names = chain([target.with_name(f"{target.name}.before-restore")], numbered)
+    free = next(name for name in names if not any(map(Path.exists, copying.with_log(name))))
+    files = zip(copying.with_log(target), copying.with_log(free), strict=True)
+    moved = [source.replace(kept) for source, kept in files if source.exists()]
+    return moved[0] if moved else None
 
 
 def _refuse_if_in_use(target: Path) -> None:

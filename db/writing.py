@@ -24,6 +24,8 @@ def write_rows(cursor: duckdb.DuckDBPyConnection, table: Table, rows: pa.Table) 
     sql = statements("writing")
     with registered(cursor, "incoming", rows):
         refuse_unknown(cursor, table.name, table.references)
+        for column, ahead_s in table.ahead_s.items():
+            cursor.execute(sql["ahead"].format(column=column, ahead_s=ahead_s))
         if table.name == "measurement":
             cursor.execute(sql["repeated"])
             _write_measurements(cursor)

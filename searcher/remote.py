@@ -3,7 +3,8 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
 
 from latbase.db import queueing
 from latbase.db.networks import subnets_of
@@ -13,6 +14,8 @@ from latbase.searcher.knowledge import Genotypes
 if TYPE_CHECKING:
     from latbase.db import Store
     from latbase.supernets import Supernet
+
+Answer = TypeVar("Answer")
 
 POLL_S = 1.0
 """Seconds between looks at the queue."""
@@ -45,30 +48,38 @@ class Remote:
 
     def __call__(self, genotypes: Genotypes) -> None:
         """Return when every sub-network of int8 (n, p) is measured, failed or cancelled."""
-        queueing.enqueue(
+        enqueue = partial(
+            queueing.enqueue,
             self.store,
             self.network,
             genotypes,
             self.configuration_id,
             search_id=self.search_id,
         )
+        self._patiently(enqueue)
         subnet_ids = [subnet.subnet_id for subnet in subnets_of(self.network, genotypes)]
+        waiting = partial(queueing.waiting, self.store, self.configuration_id)
         said_at = -REPEAT_S
-        while self._open(subnet_ids):
-            if time.monotonic() - said_at > REPEAT_S and (away := self._away()):
+        while not self._patiently(waiting).isdisjoint(subnet_ids):
+            if time.monotonic() - said_at > REPEAT_S and (away := self._patiently(self._away)):
                 self.on_event(away)
                 said_at = time.monotonic()
             time.sleep(self.poll_s)
-        for error in queueing.failures(self.store, subnet_ids, self.configuration_id):
+        failures = partial(queueing.failures, self.store, subnet_ids, self.configuration_id)
+        for error in self._patiently(failures):
             self.on_event(f"failed: {error}")
 
-    def _open(self, subnet_ids: list[str]) -> bool:
-        try:
-            waiting = queueing.waiting(self.store, self.configuration_id)
-        except StoreUnreachableError as error:
-            self.on_event(f"{error} Still waiting.")
-            return True
-        return not waiting.isdisjoint(subnet_ids)
+    def _patiently(self, ask: Callable[[], Answer]) -> Answer:
+        """Return the store's answer, however long its service is away."""
+        said_at = -REPEAT_S
+        while True:
+            try:
+                return ask()
+            except StoreUnreachableError as error:
+                if time.monotonic() - said_at > REPEAT_S:
+                    self.on_event(f"{error} Still waiting.")
+                    said_at = time.monotonic()
+            time.sleep(self.poll_s)
 
     def _away(self) -> str | None:
         """Return what to say if no host of the configuration was heard of lately."""

@@ -189,8 +189,10 @@ SELECT
 FROM tally
 JOIN supernet USING (supernet_id);
 
+COMMENT ON TABLE host IS
+    'Every machine that reported. A seen_at ahead of the clock of the store is taken as the moment of writing.';
 COMMENT ON TABLE measurement IS
-    'Every measurement with its raw samples; outliers and disturbed measurements stay, marked.';
+    'Every measurement with its raw samples; outliers and disturbed measurements stay, marked. A measured_at more than five minutes ahead of the clock of the store is taken as the moment of writing.';
 COMMENT ON TABLE newest IS
     'The measurement that counts: the newest stable one; the newest unstable one where none is stable; never a disturbed one.';
 COMMENT ON VIEW latency IS

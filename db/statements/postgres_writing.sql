@@ -9,6 +9,12 @@ CREATE TEMPORARY TABLE IF NOT EXISTS incoming_{table}
 -- Wait for the turn of this batch, and number its measurements.
 UPDATE arrival SET last = last + %(measurements)s RETURNING last, moved_to
 
+-- name: ahead
+-- A clock that is ahead must not decide what is newest until its date comes; {table} and {column} are
+-- ours.
+UPDATE incoming_{table} SET {column} = now()
+WHERE {column} > now() + {ahead_s} * INTERVAL '1 second'
+
 -- name: keep
 -- Facts are content: what is there is the same. {table} is ours.
 INSERT INTO {table} ({columns}) SELECT {columns} FROM incoming_{table} ON CONFLICT DO NOTHING
@@ -20,7 +26,8 @@ ON CONFLICT ({key}) DO UPDATE SET {changes}
 -- name: replace_if_later
 -- The later sighting wins, so that a merged older store does not turn the clock back.
 INSERT INTO {table} ({columns}) SELECT {columns} FROM incoming_{table}
-ON CONFLICT ({key}) DO UPDATE SET {changes} WHERE excluded.seen_at >= {table}.seen_at
+ON CONFLICT ({key}) DO UPDATE SET {changes}
+WHERE excluded.seen_at >= {table}.seen_at OR {table}.seen_at > now()
 
 -- name: unknown
 -- Ids of a batch that the table they point to does not hold; {table} and {target} are ours.

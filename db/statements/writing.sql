@@ -6,6 +6,10 @@ INSERT OR IGNORE INTO hardware BY NAME SELECT * FROM incoming
 -- name: environment
 INSERT OR IGNORE INTO environment BY NAME SELECT * FROM incoming
 
+-- name: ahead
+-- A clock that is ahead must not decide what is newest until its date comes; {column} is ours.
+UPDATE incoming SET {column} = now() WHERE {column} > now() + {ahead_s} * INTERVAL '1 second'
+
 -- name: host
 -- The later sighting wins, so that a merged older store does not turn the clock back.
 INSERT INTO host BY NAME
@@ -15,7 +19,7 @@ ON CONFLICT (host_id) DO UPDATE SET
     hardware_id = excluded.hardware_id,
     latbase_version = excluded.latbase_version,
     seen_at = excluded.seen_at
-WHERE excluded.seen_at >= host.seen_at
+WHERE excluded.seen_at >= host.seen_at OR host.seen_at > now()
 
 -- name: configuration
 INSERT OR IGNORE INTO configuration BY NAME SELECT * FROM incoming

@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 
 from latbase import supernets
+from latbase.db.duckdb_store import DuckDbStore
+from latbase.db.service.running import Service
+from latbase.db.tokens import Role
 
 TOY = """
 import torch
@@ -208,3 +211,36 @@ def test_a_daemon_tells_a_database_from_a_file(run: Run, tmp_path: Path) -> None
     )
     assert done.returncode == 3, done.stderr
     assert not list(tmp_path.glob("postgresql*"))
+
+
+def test_what_was_taken_in_is_one_document(run: Run, tmp_path: Path) -> None:
+    searched(run, "toy.py:Toy", "--objective", "macs", "--evaluations", "2")
+    for name in ("one", "two"):
+        assert run("export", name, "--json").returncode == 0
+    other = {"LATBASE_STORE": "other.duckdb"}
+    done = run("import", "one", "two", "--json", **other)
+    assert done.returncode == 0, done.stderr
+    (searches,) = [row for row in json.loads(done.stdout) if row["table"] == "search"]
+    assert searches["rows"] == 2
+    (tmp_path / "table.csv").write_text("width,depth,kernel,ms\n8,1,1,0.5\n16,2,3,0.9\n")
+    columns = [f"--column={name}={name}" for name in ("width", "depth", "kernel")]
+    table = ("--format", "csv", "--supernet", "toy.py:Toy", "--device-name", "phone")
+    args = ("import", "table.csv", *table, "--latency", "ms", *columns)
+    done = run(*args, "--json", **other)
+    assert {"table": "measurement", "rows": 2} in json.loads(done.stdout)
+    for wrong in ("0", "-1", "nan"):
+        assert run(*args, "--unit-ms", wrong, **other).returncode == 2
+    done = run("import", "one", "--supernet", "nonsense", **other)
+    assert done.returncode == 2
+    assert "--supernet go with --format dynast, csv or parquet" in done.stderr
+
+
+def test_a_store_behind_a_token_is_merged(run: Run, tmp_path: Path) -> None:
+    with DuckDbStore(tmp_path / "source.duckdb") as owned:
+        secret = owned.tokens.create("prod", Role.OPERATOR).bearer
+        (tmp_path / "token").write_text(secret)
+        (tmp_path / "token").chmod(0o600)
+        with Service(owned) as service:
+            done = run("--token-file", "token", "merge", service.url, "--json")
+            assert done.returncode == 0, done.stderr
+            assert run("merge", service.url).returncode == 3

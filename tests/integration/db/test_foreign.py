@@ -46,6 +46,7 @@ class ToySpace:
 
 class Toy:
     name = "toy"
+    default_input_size = 16
     space = ToySpace()
 
 
@@ -70,7 +71,17 @@ def test_a_dynast_file_becomes_a_recorded_search(tmp_path: Path) -> None:
         ("Sub-network,MACs\n__import__('os'),3\n", "cannot be read"),
         ("Sub-network,MACs\n{'depth': 1},3\n", "not of toy"),
         ("Sub-network,MACs\n\"{'ks': [3, 3], 'd': [2]}\",many\n", "cannot be read"),
-        ("", "cannot be read as CSV"),
+        ("", "cannot be read as CSV: it is empty"),
+        (f"{DYNAST}{{'ks': [3, 5], 'd': [2]}},2022", "line 4, cannot be read: it ends before"),
+        (f"{DYNAST}\"{{'ks': [3, 5], 'd'", r"line 4, cannot be read: it ends before date\."),
+        (f"{DYNAST}{'x' * 200_000}", r"line 4, cannot be read as CSV: field larger .*\.$"),
+        (f"{DYNAST}None,,5,10.5,100,75", "line 4, has the sub-network None; expected parameters"),
+        (f"{DYNAST}1,,5,10.5,100,75", "line 4, has the sub-network 1; expected parameters"),
+        (
+            f"{DYNAST}\"{{'ks': [{{}}, 3], 'd': [2]}}\",,5,10.5,100,75",
+            "line 4, names a sub-network that is not of toy",
+        ),
+        (f"{DYNAST}{'[' * 5000},,5,10.5,100,75", "line 4, cannot be read: "),
     ],
 )
 def test_what_is_no_dynast_file_is_refused(tmp_path: Path, text: str, words: str) -> None:
@@ -95,6 +106,40 @@ def test_a_csv_of_latencies_becomes_measurements(tmp_path: Path) -> None:
         assert [row["latency_ms"] for row in rows] == [10.0, 12.0]
         assert {row["verdict"] for row in rows} == {"unstable"}
         assert upkeep.check(store) == []
+
+
+def test_one_table_counts_for_every_device_and_batch_and_a_right_unit_corrects_a_wrong_one(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text('kernels,depth,time\n"[3, 5]",[2],0.8\n')
+    with connect(":memory:") as store:
+
+        def take(name: str, batch_size: int, unit_ms: float) -> None:
+            columns = foreign.LatencyColumns(
+                latency="time", config={"ks": "kernels", "d": "depth"}, unit_ms=unit_ms
+            )
+            store.write(
+                foreign.read_latencies(
+                    path, Toy(), columns, device_name=name, batch_size=batch_size
+                )
+            )
+
+        for name, batch_size in (("A", 1), ("B", 1), ("B", 8)):
+            take(name, batch_size, 1.0)
+        assert store.query("FROM latency").num_rows == 3
+        for _ in range(2):
+            take("B", 8, 1000.0)
+        rows = store.query(
+            "SELECT batch_size, latency_ms, input_size FROM latency "
+            "JOIN configuration USING (configuration_id) ORDER BY ALL"
+        )
+        assert [tuple(row.values()) for row in rows.to_pylist()] == [
+            (1, 0.8, 16),
+            (1, 0.8, 16),
+            (8, 800.0, 16),
+        ]
+        assert store.query("FROM measurement").num_rows == 4
 
 
 def test_a_missing_column_is_named(tmp_path: Path) -> None:
@@ -123,4 +168,27 @@ def test_what_is_no_latency_is_refused(tmp_path: Path, latency: str) -> None:
     path.write_text(f'config,ms\n"{{""ks"": [3, 3], ""d"": [2]}}",{latency}\n')
     columns = foreign.LatencyColumns(latency="ms", config={"": "config"})
     with pytest.raises(InvalidInputError, match=r"has the latency .*expected a positive number"):
+        foreign.read_latencies(path, Toy(), columns, device_name="phone")
+
+
+@pytest.mark.parametrize("unit_ms", [0.0, -1.0, float("nan"), float("inf")])
+def test_what_is_no_unit_is_refused(tmp_path: Path, unit_ms: float) -> None:
+    columns = foreign.LatencyColumns(latency="ms", config={"": "config"}, unit_ms=unit_ms)
+    with pytest.raises(InvalidInputError, match=r"makes no latencies; expected a positive number"):
+        foreign.read_latencies(tmp_path / "table.csv", Toy(), columns, device_name="phone")
+
+
+@pytest.mark.parametrize(
+    ("cell", "words"),
+    [
+        ("3", "row 2, has the sub-network 3; expected parameters"),
+        ("{ks: 3", "row 2, cannot be read: "),
+        ('"{""ks"": [{}, 3], ""d"": [2]}"', "row 2, names a sub-network that is not of toy"),
+    ],
+)
+def test_a_row_of_no_sub_network_is_named(tmp_path: Path, cell: str, words: str) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text(f'config,ms\n"{{""ks"": [3, 3], ""d"": [2]}}",1\n{cell},1\n')
+    columns = foreign.LatencyColumns(latency="ms", config={"": "config"})
+    with pytest.raises(InvalidInputError, match=words):
         foreign.read_latencies(path, Toy(), columns, device_name="phone")

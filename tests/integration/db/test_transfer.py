@@ -1,5 +1,8 @@
 """Moving records: export and import, merge, backup, check, restore; over any kind of store."""
 
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from latbase.db import Store, connect, rows, transfer, upkeep
+from latbase.db.duckdb_store import DuckDbStore
 from latbase.db.records import Configuration, SearchStatus, Supernet
 from latbase.db.service.running import Service
 from latbase.db.tokens import Role
@@ -77,15 +81,24 @@ def test_an_export_overwrites_nothing(store: Store, tmp_path: Path) -> None:
 def test_what_is_no_export_is_refused(store: Store, tmp_path: Path) -> None:
     with pytest.raises(InvalidInputError, match="holds no exported store"):
         transfer.import_directory(store, tmp_path)
-    pq.write_table(pa.table({"a": [1]}), tmp_path / "hardware.parquet")
+    fill(store)
+    out = tmp_path / "out"
+    transfer.export(store, out)
+    pq.write_table(pa.table({"a": [1]}), out / "hardware.parquet")
     with pytest.raises(InvalidInputError, match="not what latbase export writes"):
-        transfer.import_directory(store, tmp_path)
+        transfer.import_directory(store, out)
+    (out / "measurement.parquet").unlink()
+    with connect(":memory:") as copy:
+        with pytest.raises(InvalidInputError, match=r"part of one: it lacks measurement\.parquet"):
+            transfer.import_directory(copy, out)
+        assert set(map(len, contents(copy).values())) == {0}
 
 
 @pytest.mark.usefixtures("small_pages")
 def test_merging_is_a_union(store: Store) -> None:
     shared = WORLD.measurement(1)
-    store.write([*WORLD.base(), shared, WORLD.search(SearchStatus.FINISHED)])
+    found = [WORLD.evaluation(position) for position in range(5)]
+    store.write([*WORLD.base(5), shared, WORLD.search(SearchStatus.FINISHED), *found])
     elsewhere = Configuration.of(hardware_id=WORLD.hardware.hardware_id, threads=2)
     with connect(":memory:") as other:
         fill(other)
@@ -104,7 +117,7 @@ def test_merging_is_a_union(store: Store) -> None:
     assert len(merged["evaluation"]) == 5
     assert upkeep.check(store) == []
     status = store.query("SELECT status FROM search")["status"].to_pylist()
-    assert status == ["finished"], "what the target has stays as it is"
+    assert status == ["finished"], "the source is no further"
 
 
 def test_a_backup_taken_while_others_write_is_a_store(tmp_path: Path) -> None:
@@ -125,9 +138,6 @@ def test_a_backup_taken_while_others_write_is_a_store(tmp_path: Path) -> None:
 
 def connect_elsewhere(path: Path) -> Store:
     """Open from another process, which alone sees whether the lock is still held."""
-    import subprocess
-    import sys
-
     code = f"import duckdb; duckdb.connect({str(path)!r})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert "Could not set lock" in done.stderr
@@ -191,3 +201,89 @@ def test_restore_replaces_a_damaged_store(tmp_path: Path) -> None:
     upkeep.restore(backup, path)
     with connect(path) as store:
         assert upkeep.check(store) == []
+
+
+def measured(path: Path) -> int:
+    with connect(path, read_only=True) as store:
+        return int(store.query("SELECT count(*) AS n FROM measurement")["n"][0].as_py())
+
+
+def test_no_restore_replaces_what_another_kept(tmp_path: Path) -> None:
+    path, backup = tmp_path / "latency.duckdb", tmp_path / "backup.duckdb"
+    with connect(backup) as store:
+        store.write(WORLD.base())
+    with connect(path) as store:
+        fill(store)
+    first, second = (upkeep.restore(backup, path) for _ in range(2))
+    assert first is not None
+    assert second is not None
+    assert (first.name, second.name) == (
+        "latency.duckdb.before-restore",
+        "latency.duckdb.before-restore-2",
+    )
+    assert (measured(first), measured(second), measured(path)) == (12, 0, 0)
+
+
+def killed_while_writing(path: Path) -> None:
+    """Leave a store whose last writes are in its log only."""
+    code = f"""
+import os, pathlib
+from latbase.db import connect
+from tests.integration.db.test_transfer import fill
+store = connect(pathlib.Path({str(path)!r}))
+fill(store)
+os._exit(0)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+    assert path.with_name(f"{path.name}.wal").exists()
+
+
+def test_a_backup_with_a_log_is_restored_with_it(tmp_path: Path) -> None:
+    path, backup = tmp_path / "latency.duckdb", tmp_path / "backup.duckdb"
+    killed_while_writing(backup)
+    assert upkeep.restore(backup, path) is None
+    assert measured(path) == measured(backup) == 12
+    assert {each.name for each in tmp_path.iterdir()} == {
+        "latency.duckdb",
+        "backup.duckdb",
+        "backup.duckdb.wal",
+    }
+
+
+def test_the_log_of_a_store_that_is_gone_is_set_aside(tmp_path: Path) -> None:
+    path, backup = tmp_path / "latency.duckdb", tmp_path / "backup.duckdb"
+    with connect(backup) as store:
+        fill(store)
+    killed_while_writing(path)
+    path.unlink()
+    kept = upkeep.restore(backup, path)
+    assert kept is not None
+    assert kept.name == "latency.duckdb.before-restore.wal"
+    assert measured(path) == 12
+
+
+def test_a_damaged_backup_replaces_nothing(tmp_path: Path) -> None:
+    path, backup = tmp_path / "latency.duckdb", tmp_path / "backup.duckdb"
+    with connect(path) as store:
+        fill(store)
+        store.backup(backup)
+    with duckdb.connect(str(backup)) as database:
+        database.execute("DELETE FROM environment")
+    with pytest.raises(StoreError, match=r"is damaged: .* Take another backup"):
+        upkeep.restore(backup, path)
+    assert measured(path) == 12
+    assert {each.name for each in tmp_path.iterdir()} == {path.name, backup.name}
+
+
+def test_a_backup_waits_for_who_is_writing(tmp_path: Path) -> None:
+    """Its file and log would be of different moments otherwise."""
+    backup = tmp_path / "backup.duckdb"
+    with DuckDbStore(tmp_path / "latency.duckdb") as store, ThreadPoolExecutor(1) as pool:
+        with store.transaction() as cursor:
+            copying = pool.submit(store.backup, backup)
+            with pytest.raises(TimeoutError):
+                copying.result(timeout=0.5)
+            cursor.execute("INSERT INTO hardware VALUES ('late', '{}')")
+        copying.result()
+    with connect(backup, read_only=True) as copy:
+        assert copy.query("FROM hardware").num_rows == 1

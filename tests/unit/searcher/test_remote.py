@@ -43,8 +43,8 @@ def host(silent: timedelta = timedelta()) -> Host:
     )
 
 
-@pytest.fixture
-def store() -> Iterator[Store]:
+def fill(store: Store) -> None:
+    """Write a search, and the host that is to measure for it."""
     search = SearchRecord(
         search_id="s1",
         supernet_id=supernet_of(NETWORK).supernet_id,
@@ -56,8 +56,13 @@ def store() -> Iterator[Store]:
         status=SearchStatus.RUNNING,
         created_at=datetime.now(UTC),
     )
+    store.write([HARDWARE, ENVIRONMENT, host(), supernet_of(NETWORK), ELSEWHERE, search])
+
+
+@pytest.fixture
+def store() -> Iterator[Store]:
     with connect(":memory:") as opened:
-        opened.write([HARDWARE, ENVIRONMENT, host(), supernet_of(NETWORK), ELSEWHERE, search])
+        fill(opened)
         yield opened
 
 
