@@ -114,7 +114,7 @@ class Percent(click.ParamType[float]):
     help="Per cent by which the latency may differ from the stored one.",
 )
 @click.option("--skip-latency", is_flag=True, help="Do not measure its latency again.")
-@click.option("--force", is_flag=True, help="Replace DIR if it exists.")
+@click.option("--force", is_flag=True, help="Replace an earlier export in DIR.")
 @click.option("--json", "as_json", is_flag=True, help="Write what subnet.json says.")
 @click.pass_obj
 def export_network(

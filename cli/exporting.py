@@ -19,7 +19,7 @@ from latbase.errors import InvalidInputError, MeasurementError, SupernetError
 from latbase.searcher import results
 from latbase.searcher.picking import LATENCY
 from latbase.supernets.exported import SUBNET_FILE
-from latbase.supernets.exporting import write_file
+from latbase.supernets.exporting import FORMATS, write_file
 from latbase.supernets.supernet import NOTHING_TO_BUILD
 
 if TYPE_CHECKING:
@@ -172,27 +172,45 @@ def new_folder(folder: Path, *, force: bool) -> Iterator[Path]:
     """Yield an empty directory that takes the place of ``folder`` at the end, or is gone.
 
     Raises:
-        InvalidInputError: ``folder`` exists and ``force`` is not set, or it has nowhere to be.
+        InvalidInputError: ``folder`` exists and ``force`` is not set, it is no export, or it has
+            nowhere to be.
         click.FileError: the disk is full, or the directory cannot be written.
     """
     folder = folder.absolute()
-    if folder.exists() and not force:
-        raise InvalidInputError(
-            f"{folder} exists already. Name another directory, or replace it with --force."
-        )
-    if not folder.parent.is_dir():
-        raise InvalidInputError(f"The directory {folder.parent} does not exist; make it first.")
     try:
+        _check_replaceable(folder, force=force)
+        if not folder.parent.is_dir():
+            raise InvalidInputError(f"The directory {folder.parent} does not exist; make it first.")
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as scratch:
             draft, old = Path(scratch) / "new", Path(scratch) / "old"
             draft.mkdir()
             yield draft
+            _check_replaceable(folder, force=force)  # measuring takes long enough to put things in
             if folder.exists():
                 folder.rename(old)
             draft.rename(folder)
     except OSError as error:
         where = f" ({error.filename})" if error.filename else ""
         raise click.FileError(str(folder), hint=f"{error.strerror or error}{where}") from error
+
+
+def _check_replaceable(folder: Path, *, force: bool) -> None:
+    """Refuse to replace anything but an export or an empty directory: what is replaced is gone."""
+    if not folder.exists():
+        return
+    if not force:
+        raise InvalidInputError(
+            f"{folder} exists already. Name another directory, or replace it with --force."
+        )
+    if Path.cwd().is_relative_to(folder.resolve()):
+        raise InvalidInputError(f"{folder} is where you are, or above it; name another directory.")
+    held = {each.name for each in folder.iterdir()} if folder.is_dir() else {folder.name}
+    exported = {SUBNET_FILE, *(how.file for how in FORMATS.values())}
+    if lost := held - (exported if SUBNET_FILE in held else set()):
+        raise InvalidInputError(
+            f"{folder} is no export that --force could replace: {min(lost)} would be lost. Name "
+            "another directory."
+        )
 
 
 def _check(

@@ -3,6 +3,7 @@
 import shlex
 import shutil
 import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -68,7 +69,7 @@ def quickstart(
         input_size=None,
         preset="default",
     )
-    out.mkdir(parents=True, exist_ok=True)
+    _make_writable(out)
     with open_store(settings) as store:
         here = Here.of(settings, store, supernet, measuring)
         configuration = here.configuration(threads=1, batch_size=1)
@@ -78,6 +79,18 @@ def quickstart(
         record = _search(here, configuration, evaluations, seed)
         _report(here, configuration, record, out)
     _next_steps(settings, supernet, record)
+
+
+def _make_writable(out: Path) -> None:
+    """Find out now, not after ten minutes of measuring, that no picture can be drawn there."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=out).close()
+    except OSError as error:
+        raise click.BadParameter(
+            f"{out} cannot be written ({error.strerror}); name another folder.",
+            param_hint="--out",
+        ) from error
 
 
 def _say(text: str = "") -> None:

@@ -1,8 +1,12 @@
 """The ui command: the dashboard in a browser."""
 
+import html
 import signal
+import tempfile
+import time
 import webbrowser
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +18,9 @@ from latbase.settings import Settings
 
 if TYPE_CHECKING:
     from latbase.db.store import OwnedStore
+
+STARTED_S = 10.0
+"""How long a browser may take to start and read what it is to open."""
 
 
 @click.command(epilog="Example: latbase ui --port 8400")
@@ -52,15 +59,34 @@ def _serve(store: "OwnedStore", target: str, port: int, *, no_browser: bool) -> 
     launcher = Launcher(target)
     with Service(store, port=port, routers=[dashboard(launcher)]) as service, launcher:
         signal.signal(signal.SIGTERM, signal.default_int_handler)
-        _show(service.url, service.bearer, no_browser=no_browser)
-        note("Press Ctrl-C to stop.")
-        with suppress(KeyboardInterrupt):
+        shown = _shown(service.url, service.bearer, no_browser=no_browser)
+        with suppress(KeyboardInterrupt), shown:
+            note("Press Ctrl-C to stop.")
             service.wait()
 
 
 def _show(service: str, token: str | None, *, no_browser: bool) -> None:
-    """Print and open the address; a token goes where browsers send it to nobody."""
+    """Show the page of a service that goes on without this command."""
+    with suppress(KeyboardInterrupt), _shown(service, token, no_browser=no_browser):
+        if not no_browser:
+            time.sleep(STARTED_S)
+
+
+@contextmanager
+def _shown(service: str, token: str | None, *, no_browser: bool) -> Iterator[None]:
+    """Print the address and open it; the browser must have read what it opens before the end.
+
+    A token goes where browsers send it to nobody, and not into their command line, which everybody
+    on this machine can read: they open a file that only this user can read and that leads on.
+    """
     url = f"{service}/ui/" + (f"#token={token}" if token else "")
     click.echo(url)
-    if not no_browser:
-        webbrowser.open(url)
+    if no_browser:
+        yield
+        return
+    with tempfile.NamedTemporaryFile("w", prefix="latbase-", suffix=".html") as page:
+        page.write(f'<meta http-equiv="refresh" content="0; url={html.escape(url)}">\n')
+        page.flush()
+        webbrowser.open(Path(page.name).as_uri())
+        note("If no browser shows it, open the address yourself.")
+        yield

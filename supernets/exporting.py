@@ -91,7 +91,7 @@ def write_file(
 
     Raises:
         InvalidInputError: a package is missing, or the format cannot express the sub-network.
-        SupernetError: the file's output is not the sub-network's.
+        SupernetError: the file's output is not the sub-network's, or that is not one tensor.
         OSError: the file cannot be written.
     """
     how = FORMATS[name]
@@ -101,6 +101,11 @@ def write_file(
     )
     with torch.inference_mode():
         expected = network(*fresh)
+        if not isinstance(expected, torch.Tensor):
+            raise SupernetError(
+                f"A sub-network of {net.name} puts out a {type(expected).__name__}, which no file "
+                "could be compared with; let its network put out one tensor."
+            )
         path.write_bytes(how.encode(network, traced))
         forward = how.read(path, forgotten(copy.deepcopy(network)))
         difference = relative_difference(expected, forward(*fresh))

@@ -62,7 +62,7 @@ def _made(name: str, find: Callable[[], Callable[[], object]], advice: str) -> S
             net = OwnSupernet(net)
     except (UnknownNameError, SupernetError):
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a script's argparse or exit is not ours
         raise SupernetError(
             f"Supernet {name} does not load ({type(error).__name__}: {error}). {advice}"
         ) from error

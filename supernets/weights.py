@@ -9,6 +9,7 @@ import shutil
 import tempfile
 import textwrap
 import urllib.request
+from http.client import HTTPException
 from pathlib import Path
 from urllib.error import URLError
 
@@ -49,7 +50,7 @@ def located(name: str, folder: Path, published: str | None) -> Path:
         return path
     kept = folder / f"{hashlib.sha256(name.encode()).hexdigest()[:8]}-{name.rsplit('/', 1)[1]}"
     proof = kept.with_name(f"{kept.name}.sha256")
-    if not proof.exists():
+    if not (kept.is_file() and proof.is_file()):
         _download(name, kept, proof)
     if checksum(kept) != proof.read_text().strip():
         raise InvalidInputError(
@@ -94,9 +95,12 @@ def _download(address: str, target: Path, proof: Path) -> None:
             fetched = Path(folder) / target.name
             with fetched.open("wb") as file:
                 shutil.copyfileobj(answer, file)
+            size = fetched.stat().st_size
+            if size != int(answer.headers.get("Content-Length", size)):  # reading just ends early
+                raise URLError(f"it broke off after {size} bytes; run the same again")
             fetched.replace(target)
         proof.write_text(f"{checksum(target)}\n")
-    except (URLError, OSError, ValueError) as error:
+    except (URLError, HTTPException, OSError, ValueError) as error:
         raise InvalidInputError(
             f"The weights at {address} cannot be downloaded ({getattr(error, 'reason', error)}). "
             "If the link is dead, find the file elsewhere and give its path with --weights."

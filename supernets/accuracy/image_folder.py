@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from latbase.errors import InvalidInputError
 from latbase.supernets.accuracy.appraiser import Config
 from latbase.supernets.accuracy.labels import labelled
-from latbase.supernets.accuracy.validated import Labelled, recalibrate, top1
+from latbase.supernets.accuracy.validated import Labelled, recalibrate, scored, top1
 from latbase.supernets.supernet import Supernet
 from latbase.supernets.weights import checksum
 
@@ -68,10 +68,9 @@ class ImageFolder:
     def conditions(self) -> Mapping[str, object]:
         """Which images and weights, and how both were prepared."""
         images, labels, _ = self._images
-        root = self.folder.resolve()
         listed = sha256()
         for image, label in zip(images, labels, strict=True):
-            name = image.resolve().relative_to(root)
+            name = image.relative_to(self.folder)  # a link may lead out of it
             listed.update(f"{name} {label} {image.stat().st_size}\n".encode())
         weights = getattr(self.net, "weights", None)
         return {
@@ -79,7 +78,8 @@ class ImageFolder:
             "images": listed.hexdigest(),
             "count": len(images),
             "input_size": self.net.default_input_size,
-            "preparation": f"shorter side / {CROPPED}, centre crop, ImageNet's mean and deviation",
+            "preparation": f"shorter side / {CROPPED}, longer rounded down, centre crop, "
+            "ImageNet's mean and deviation",
             "recalibrated_on": self.recalibrated_on,
             "weights": None if weights is None else checksum(weights),
         }
@@ -89,19 +89,22 @@ class ImageFolder:
 
         Raises:
             InvalidInputError: an image cannot be read, or the network has other classes.
+            SupernetError: the network takes no such images, or puts out no scores.
         """
         return top1(self.finished(config), self._reported())
 
     @property
     def recalibrated_on(self) -> int:
         """Number of images from which batch normalisation takes its statistics."""
-        return min(RECALIBRATED_ON, len(self._order))
+        count = min(RECALIBRATED_ON, len(self._order))
+        return count - (count % BATCH == 1 < count)  # a last batch of one may have no variance
 
     def finished(self, config: Config) -> torch.nn.Module:
         """Return the sub-network of ``config`` with the statistics with which it is validated.
 
         Raises:
             InvalidInputError: an image cannot be read, or the network has other classes.
+            SupernetError: the network takes no such images, or puts out no scores.
         """
         network = self.net.finished(config).to(self.device)
         self._check_classes(network)
@@ -118,7 +121,7 @@ class ImageFolder:
     def _check_classes(self, network: torch.nn.Module) -> None:
         side, classes = self.net.default_input_size, self._images[2]
         with torch.inference_mode():
-            scores = network(torch.zeros(1, 3, side, side, device=self.device)).shape[-1]
+            scores = scored(network, torch.zeros(1, 3, side, side, device=self.device)).shape[-1]
         if scores != classes:
             raise InvalidInputError(
                 f"{self.folder} has {classes} classes and {self.net.name} tells {scores} apart; "
@@ -171,12 +174,13 @@ def prepared(path: Path, side: int) -> Pixels:
     try:
         with Image.open(path) as image:
             colours = image.convert("RGB")
-    except (OSError, UnidentifiedImageError, SyntaxError) as error:
+    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
         raise InvalidInputError(
             f"The image {path} cannot be read ({error}); replace it."
         ) from error
-    scale = math.ceil(side / CROPPED) / min(colours.size)
-    width, height = (max(side, round(length * scale)) for length in colours.size)
+    shorter = math.ceil(side / CROPPED)
+    # The longer side rounded down, as torchvision does.
+    width, height = (length * shorter // min(colours.size) for length in colours.size)
     resized = colours.resize((width, height), Image.Resampling.BILINEAR)
     left, upper = round((width - side) / 2), round((height - side) / 2)
     return np.asarray(resized.crop((left, upper, left + side, upper + side)), dtype=np.uint8)

@@ -27,8 +27,18 @@ def labelled(folder: Path) -> tuple[list[Path], list[int], int]:
     are in ``folder``, unpacked or not moved out of ``ILSVRC2012_devkit_t12/data``.
 
     Raises:
-        InvalidInputError: there are no images, or none of these says what they show.
+        InvalidInputError: there are no images, none of these says what they show, or something
+            cannot be read.
     """
+    try:
+        return _labelled(folder)
+    except OSError as error:
+        raise InvalidInputError(
+            f"{error.filename or folder} cannot be read: {error.strerror}."
+        ) from error
+
+
+def _labelled(folder: Path) -> tuple[list[Path], list[int], int]:
     if not folder.is_dir():
         raise InvalidInputError(f"There is no directory of images {folder}.")
     place = next((folder / name for name in _INNER if (folder / name).is_dir()), folder)

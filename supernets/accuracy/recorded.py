@@ -1,5 +1,7 @@
 """Tables of recorded values: a row per sub-network, a column per parameter and per value."""
 
+import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +12,9 @@ from latbase.errors import InvalidInputError
 from latbase.supernets.accuracy.appraiser import Config
 from latbase.supernets.parameter import Genotypes
 from latbase.supernets.space import SearchSpace
+
+_NAME = re.compile(r"[A-Za-z]\w*")
+"""What can be written where objectives are asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,11 +35,12 @@ class Recorded:
 def read_table(path: Path, space: SearchSpace) -> dict[str, Recorded]:
     """Read a .csv or .parquet table; every column that is no parameter is an objective.
 
-    Entries of inactive parameters do not matter and may be empty.
+    Entries of inactive parameters do not matter and may be empty; an empty value is NaN.
 
     Raises:
-        InvalidInputError: the file cannot be read, a parameter has no column, a value is not one of
-            its parameter's, a value column is not numeric, or a sub-network has two rows.
+        InvalidInputError: the file cannot be read, a parameter has no column, or no entry where it
+            is active; an entry is not one of its parameter's, a value is no finite number, an
+            objective has a name that cannot be asked for, or a sub-network has two rows.
     """
     columns = _columns(path)
     names = [parameter.name for parameter in space.parameters]
@@ -46,33 +52,64 @@ def read_table(path: Path, space: SearchSpace) -> dict[str, Recorded]:
     keys = [row.tobytes() for row in _genotypes(path, space, columns)]
     if len(set(keys)) < len(keys):
         first = next(key for i, key in enumerate(keys) if key in keys[:i])
-        rows = [str(i) for i, key in enumerate(keys) if key == first]
+        rows = [_place(path, i) for i, key in enumerate(keys) if key == first]
         raise InvalidInputError(
-            f"{path}: rows {', '.join(rows)} are the same sub-network; keep one, e.g. their mean."
+            f"{', '.join(rows)} are the same sub-network; keep one, e.g. their mean."
         )
-    found = {}
-    for name in columns.keys() - names:
-        try:
-            values = [float("nan") if v is None else float(v) for v in columns[name]]  # type: ignore[arg-type]
-        except ValueError as error:
-            raise InvalidInputError(f"{path}: column {name} is not numeric ({error}).") from error
-        found[name] = Recorded(space=space, values=dict(zip(keys, values, strict=True)))
+    found = {
+        name: Recorded(
+            space=space, values=dict(zip(keys, _values(path, name, columns[name]), strict=True))
+        )
+        for name in columns.keys() - names
+    }
     if not found:
         raise InvalidInputError(f"{path} has no column besides the parameters; add values.")
     return found
 
 
+def _values(path: Path, name: str, column: list[object]) -> list[float]:
+    if not _NAME.fullmatch(name):
+        raise InvalidInputError(
+            f"{path}: nobody can ask for the objective {name!r}; rename the column to letters, "
+            "digits and _, a letter first."
+        )
+    try:
+        values = [float("nan") if v is None else float(v) for v in column]  # type: ignore[arg-type]
+    except ValueError as error:
+        raise InvalidInputError(f"{path}: column {name} is not numeric ({error}).") from error
+    for row, value in enumerate(values):
+        if math.isinf(value):
+            raise InvalidInputError(
+                f"{_place(path, row)}: {name} is {value}; give a finite number, or leave it empty."
+            )
+    return values
+
+
 def _genotypes(path: Path, space: SearchSpace, columns: Mapping[str, list[object]]) -> Genotypes:
     g = np.zeros((len(next(iter(columns.values()))), space.p), dtype=np.int8)
+    empty = np.zeros(g.shape, dtype=np.bool_)
     for i, parameter in enumerate(space.parameters):
         for row, value in enumerate(columns[parameter.name]):
-            if value is None:
+            if value in (None, ""):  # an empty cell of a column of numbers, or of text
+                empty[row, i] = True
                 continue
             try:
                 g[row, i] = parameter.code(value)
             except InvalidInputError as error:
-                raise InvalidInputError(f"{path}, row {row}: {error}") from None
+                raise InvalidInputError(f"{_place(path, row)}: {error}") from None
+    empty &= space.active(g)
+    if empty.any():
+        row, i = np.argwhere(empty)[0]
+        raise InvalidInputError(
+            f"{_place(path, row)}: {space.parameters[i].name} is empty; give one of "
+            f"{space.parameters[i].values}, or remove the row."
+        )
     return space.canonical(g)
+
+
+def _place(path: Path, row: int) -> str:
+    """Name a row as an editor shows it: under the names, counted from 1."""
+    return f"{path}, line {row + 2}" if path.suffix == ".csv" else f"{path}, row {row}"
 
 
 def _columns(path: Path) -> dict[str, list[object]]:

@@ -16,6 +16,9 @@ def recalibrate(network: nn.Module, images: Iterable[torch.Tensor]) -> None:
 
     A sub-network with the super-network's statistics answers at random: they belong to other
     activations. Batches weigh alike; the network is left in eval mode.
+
+    Raises:
+        SupernetError: the network cannot be run on ``images``.
     """
     norms = [m for m in network.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]  # noqa: SLF001 - the one base of all of them
     if not norms:
@@ -28,10 +31,32 @@ def recalibrate(network: nn.Module, images: Iterable[torch.Tensor]) -> None:
         norm.train()
     with torch.inference_mode():
         for batch in images:
-            network(batch)
+            scored(network, batch)
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
         norm.eval()
+
+
+def scored(network: nn.Module, images: torch.Tensor) -> torch.Tensor:
+    """Return what ``network`` puts out for ``images``.
+
+    Raises:
+        SupernetError: it fails on them, or puts out something else than a tensor.
+    """
+    try:
+        scores = network(images)
+    except Exception as error:
+        told = " ".join(str(error).split())  # what torch raises may have many lines
+        raise SupernetError(
+            f"{type(network).__name__} fails on images of shape {tuple(images.shape)} "
+            f"({type(error).__name__}: {told}); validate a network that takes such images."
+        ) from error
+    if not isinstance(scores, torch.Tensor):
+        raise SupernetError(
+            f"{type(network).__name__} puts out a {type(scores).__name__}; expected a tensor with "
+            "one score per class."
+        )
+    return scores
 
 
 @torch.inference_mode()
@@ -39,12 +64,13 @@ def top1(network: nn.Module, batches: Iterable[Labelled]) -> float:
     """Return the share of images classified correctly, in percent.
 
     Raises:
-        SupernetError: there are no images, or the network does not put out one score per class.
+        SupernetError: there are no images, or the network cannot be run on them or does not put
+            out one score per class.
     """
     network.eval()
     right = seen = 0
     for images, labels in batches:
-        scores = network(images)
+        scores = scored(network, images)
         if scores.shape[:-1] != labels.shape or int(labels.max()) >= scores.shape[-1]:
             raise SupernetError(
                 f"{type(network).__name__} put out {tuple(scores.shape)} for {len(labels)} images "

@@ -6,15 +6,11 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect, sync_playwright
 
-from latbase.cli.page.launching import Launcher
-from latbase.cli.page.router import dashboard
 from latbase.db import Store, queries
 from latbase.db.duckdb_store import DuckDbStore
 from latbase.db.records import Configuration, SearchStatus
@@ -25,9 +21,6 @@ from tests.studied import EVALUATIONS, SUPERNET
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
 )
-
-SLEEPER = ("-c", "import sys, time; print('asked', *sys.argv[1:], flush=True); time.sleep(600)")
-"""Stands for a search: says how it was called, then takes long."""
 
 PATIENCE_MS = 60_000
 """The machine may be busy with other tests; nothing here depends on speed."""
@@ -44,20 +37,6 @@ VIEWS = {
 """Every view, and something it says of the store."""
 
 pytestmark = pytest.mark.skipif(not CHROMIUM, reason="no Chromium: apt-get install chromium")
-
-
-@pytest.fixture
-def store(studied: Path, tmp_path: Path) -> Iterator[DuckDbStore]:
-    shutil.copy(studied, tmp_path / "latency.duckdb")
-    with DuckDbStore(tmp_path / "latency.duckdb") as opened:
-        yield opened
-
-
-@pytest.fixture
-def service(store: DuckDbStore) -> Iterator[Service]:
-    launcher = Launcher(str(store.path), SLEEPER)
-    with Service(store, routers=[dashboard(launcher)]) as running, launcher:
-        yield running
 
 
 @pytest.fixture(scope="module")
@@ -323,22 +302,3 @@ def test_without_a_token_the_page_asks_for_one_and_readers_launch_nothing(
     expect(page.locator("main")).to_contain_text("bench")
     go(page, "launch")
     expect(page.get_by_role("button", name="Launch", exact=True)).to_be_disabled()
-
-
-def test_no_web_site_can_launch_a_search_through_the_browser(service: Service) -> None:
-    wanted = {
-        "supernet": SUPERNET,
-        "configuration_id": "abcd",
-        "objectives": ["macs"],
-        "evaluations": 1,
-        "tactic": "auto",
-        "seed": 0,
-    }
-    answer = httpx.post(f"{service.url}/v1/page/launches", json=wanted)
-    assert answer.status_code == 401
-    assert "operator's token" in answer.json()["message"]
-
-
-@pytest.mark.parametrize("name", ["../router.py", "..%2Frouter.py", "secrets.txt"])
-def test_only_the_files_of_the_page_are_served(service: Service, name: str) -> None:
-    assert httpx.get(f"{service.url}/ui/{name}").status_code == 404

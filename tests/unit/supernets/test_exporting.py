@@ -106,6 +106,16 @@ def test_what_a_format_cannot_express_is_said(tmp_path: Path):
         write_file(Net(), Net().build(MOODY), tmp_path, "torch_export", batch_size=1, input_size=4)
 
 
+def test_a_sub_network_of_more_than_one_output_is_refused(tmp_path: Path):
+    class Twice(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+            return x, x
+
+    with pytest.raises(SupernetError, match=r"of net puts out a tuple.* put out one tensor"):
+        write_file(Net(), Twice(), tmp_path, "state_dict", batch_size=1, input_size=4)
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_reader_that_loads_nothing_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     idle = dataclasses.replace(FORMATS["state_dict"], read=lambda _path, network: network)
     monkeypatch.setattr("latbase.supernets.exporting.FORMATS", {"idle": idle})

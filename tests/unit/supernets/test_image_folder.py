@@ -1,5 +1,8 @@
 """Top-1 on directories of images, in every layout they come in."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +12,9 @@ from PIL import Image
 from scipy.io import savemat
 from torch import nn
 
-from latbase.errors import InvalidInputError
+from latbase.errors import InvalidInputError, SupernetError
 from latbase.supernets import Supernet
+from latbase.supernets.accuracy import image_folder
 from latbase.supernets.accuracy.image_folder import MEAN, ImageFolder, prepared
 from latbase.supernets.accuracy.labels import labelled
 from latbase.supernets.own import OwnSupernet
@@ -32,6 +36,21 @@ class Brightest:
             choose.weight.copy_(torch.eye(3) * (torch.arange(3) < config["channels"])[:, None])
             choose.bias.copy_(torch.where(torch.arange(3) < config["channels"], 0.0, -9.0))
         return nn.Sequential(norm, nn.AdaptiveAvgPool2d(1), nn.Flatten(), choose)
+
+
+class Pooled(Brightest):
+    """Normalises what is left of an image after pooling."""
+
+    def build(self, config: dict[str, int]) -> nn.Module:
+        norm, pool, flatten, choose = super().build(config).children()
+        return nn.Sequential(norm, pool, flatten, nn.BatchNorm1d(3), choose)
+
+
+class Twice(nn.Module):
+    """Puts out its scores two times."""
+
+    def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return images, images
 
 
 def paint(path: Path, colour: tuple[int, int, int], size: tuple[int, int] = (40, 50)) -> None:
@@ -123,6 +142,77 @@ def test_images_are_resized_and_cropped_around_the_centre(tmp_path: Path) -> Non
     assert abs(int((found[0, :, 0] > 127).sum()) - 20) <= 1
 
 
+def test_images_are_prepared_as_torchvision_does(tmp_path: Path) -> None:
+    """It resizes 500 x 332 to 385 x 256, bilinear, and takes the middle 224 x 224."""
+    noise = np.random.default_rng(0).integers(0, 256, (332, 500, 3), dtype=np.uint8)
+    image = Image.fromarray(noise)
+    image.save(tmp_path / "a.png")
+    resized = image.resize((385, 256), Image.Resampling.BILINEAR)
+    expected = resized.crop((80, 16, 80 + 224, 16 + 224))
+    np.testing.assert_array_equal(prepared(tmp_path / "a.png", 224), np.asarray(expected))
+
+
+def test_every_batch_has_all_classes(
+    net: Supernet, tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Statistics of a batch of one class would be that class's."""
+    monkeypatch.setattr(image_folder, "BATCH", 6)
+    images = ImageFolder(net=net, folder=tree)
+    for start in (0, 6):
+        assert set(images._batch(start)[1].tolist()) == {0, 1, 2}
+
+
+def test_a_last_batch_of_one_gives_no_statistics(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Behind the pooling, a single image has no variance."""
+    monkeypatch.setattr(image_folder, "BATCH", 11)
+    pooled = OwnSupernet(Pooled())
+    images = ImageFolder(net=pooled, folder=tree)
+    assert images.recalibrated_on == 11
+    assert images({"channels": 3}) == 100
+    with pytest.raises(SupernetError, match=r"fails on images of shape \(1, 3, 32, 32\)"):
+        ImageFolder(net=pooled, folder=tree, limit=1)({"channels": 3})
+
+
+@pytest.mark.parametrize(
+    ("network", "message"),
+    [
+        (nn.Conv2d(1, 3, 3), r"Conv2d fails on images of shape .*RuntimeError"),
+        (nn.Embedding(9, 3), r"Embedding fails on images of shape .*RuntimeError"),
+        (Twice(), "Twice puts out a tuple; expected a tensor"),
+    ],
+)
+def test_a_network_for_other_inputs_is_said(tree: Path, network: nn.Module, message: str) -> None:
+    class Other(Brightest):
+        def build(self, _config: dict[str, int]) -> nn.Module:
+            return network
+
+    with pytest.raises(SupernetError, match=message):
+        ImageFolder(net=OwnSupernet(Other()), folder=tree)({"channels": 3})
+
+
+def test_a_class_may_be_a_link_out_of_the_folder(net: Supernet, tree: Path, tmp_path: Path) -> None:
+    before = ImageFolder(net=net, folder=tree).conditions
+    (tree / "n03").rename(tmp_path / "elsewhere")
+    (tree / "n03").symlink_to(tmp_path / "elsewhere")
+    linked = ImageFolder(net=net, folder=tree)
+    assert linked.conditions == before
+    assert linked({"channels": 3}) == 100
+
+
+def test_what_may_not_be_read_is_named(tree: Path) -> None:
+    (tree / "n02").chmod(0)
+    script = f"from pathlib import Path; labelled(Path({str(tree)!r}))"
+    command = [sys.executable, "-c", f"from {labelled.__module__} import labelled; {script}"]
+    if os.geteuid() == 0:  # whom no permission stops, but for the capabilities
+        lost = "-dac_override,-dac_read_search"
+        command = ["setpriv", "--bounding-set", lost, "--inh-caps", lost, *command]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    (tree / "n02").chmod(0o700)
+    assert f"InvalidInputError: {tree}/n02 cannot be read: Permission denied." in ended.stderr
+
+
 def test_an_image_is_normalised(net: Supernet, tree: Path) -> None:
     images, labels = ImageFolder(net=net, folder=tree)._batch(0)
     assert images.shape == (12, 3, 32, 32)
@@ -130,7 +220,9 @@ def test_an_image_is_normalised(net: Supernet, tree: Path) -> None:
     assert reds[:, 0].mean() == pytest.approx((1 - MEAN[0]) / 0.229, abs=0.02)
 
 
-def test_what_cannot_be_used_is_said(net: Supernet, tree: Path, tmp_path: Path) -> None:
+def test_what_cannot_be_used_is_said(
+    net: Supernet, tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with pytest.raises(InvalidInputError, match="no directory of images"):
         labelled(tmp_path / "none")
     (tmp_path / "empty").mkdir()
@@ -140,6 +232,10 @@ def test_what_cannot_be_used_is_said(net: Supernet, tree: Path, tmp_path: Path) 
     with pytest.raises(InvalidInputError, match=r"n02/bad\.png cannot be read"):
         ImageFolder(net=net, folder=tree)({"channels": 3})
     (tree / "n02" / "bad.png").unlink()
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 900)
+    with pytest.raises(InvalidInputError, match=r"cannot be read .*2000 pixels.* exceeds limit"):
+        ImageFolder(net=net, folder=tree)({"channels": 3})
+    monkeypatch.undo()
     paint(tree / "n04" / "a.png", (0, 0, 0))
     with pytest.raises(InvalidInputError, match="has 4 classes and Brightest tells 3 apart"):
         ImageFolder(net=net, folder=tree)({"channels": 3})

@@ -5,13 +5,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 from torch import nn
 
 from latbase.cli.failures import exit_with_status
-from latbase.errors import SupernetError
-from latbase.supernets import Cost, Parameter, check, load
+from latbase.errors import InvalidInputError, SupernetError
+from latbase.supernets import Cost, Parameter, SearchSpace, check, load
+from latbase.supernets.accuracy.recorded import read_table
 from latbase.supernets.own import OwnSupernet
 
 
@@ -233,8 +236,11 @@ def test_a_table_gives_its_columns_labelled_recorded(recorded: Path):
     [
         ("width,top1\n4,60\n", "no column for depth; it has width, top1"),
         ("depth,width\n1,4\n", "no column besides the parameters"),
-        ("depth,width,top1\n3,4,60\n", "row 0: depth cannot be 3"),
-        ("depth,width,top1\n1,4,60\n1,4,61\n", "rows 0, 1 are the same sub-network"),
+        ("depth,width,top1\n3,4,60\n", "values.csv, line 2: depth cannot be 3"),
+        ("depth,width,top1\n1,4,60\n,4,61\n", "values.csv, line 3: depth is empty; give one of"),
+        ("depth,width,top1\n1,4,60\n1,4,61\n", "csv, line 2, .*csv, line 3 are the same sub-net"),
+        ("depth,width,top1\n1,4,60\n1,8,-inf\n", "values.csv, line 3: top1 is -inf; give a finite"),
+        ("depth,width,top-1 acc\n1,4,60\n", "csv: nobody can ask for the objective 'top-1 acc'"),
         ("depth,width,top1\n1,4,good\n", "column top1 is not numeric"),
     ],
 )
@@ -242,6 +248,19 @@ def test_an_unfit_table_is_refused(recorded: Path, table: str, message: str):
     (recorded / "values.csv").write_text(table)
     with pytest.raises(SupernetError, match=f"class Recorded .*{message}"):
         load(f"{recorded}/space.py:Recorded")
+
+
+def test_what_is_inactive_may_be_empty(tmp_path: Path):
+    """Also where a column of text has it."""
+    inner = Parameter("inner", ("skip", "conv"), "depth", (2,))
+    space = SearchSpace([Parameter("depth", (1, 2)), inner])
+    (tmp_path / "values.csv").write_text("depth,inner,top1\n1,,60\n2,conv,70\n")
+    top1 = read_table(tmp_path / "values.csv", space)["top1"]
+    assert top1({"depth": 1, "inner": "conv"}) == 60
+    assert np.isnan(top1({"depth": 2, "inner": "skip"}))
+    pq.write_table(pa.table({"depth": [2], "inner": [None], "top1": [9]}), tmp_path / "v.parquet")
+    with pytest.raises(InvalidInputError, match=r"v\.parquet, row 0: inner is empty"):
+        read_table(tmp_path / "v.parquet", space)
 
 
 def test_two_files_of_one_name_stay_apart(tmp_path: Path):

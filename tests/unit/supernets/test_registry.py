@@ -101,7 +101,11 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         load(f"{tmp_path}/gone.py:Net")
 
 
-def test_a_file_that_fails_is_named(tmp_path: Path) -> None:
-    (tmp_path / "bad.py").write_text("1 / 0")
-    with pytest.raises(SupernetError, match=r"bad.py:Net does not load \(ZeroDivisionError"):
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [("1 / 0", "ZeroDivisionError"), ("import sys; sys.exit(0)", "SystemEx")],
+)
+def test_a_file_that_fails_is_named(tmp_path: Path, content: str, message: str) -> None:
+    (tmp_path / "bad.py").write_text(content)
+    with pytest.raises(SupernetError, match=rf"bad.py:Net does not load \({message}"):
         load(f"{tmp_path}/bad.py:Net")

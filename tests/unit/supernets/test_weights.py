@@ -1,7 +1,8 @@
 """Trained weights: read, downloaded over a real socket, sliced as ofa slices them."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -42,6 +43,40 @@ def test_what_is_no_checkpoint_is_refused(
         mobilenet.with_weights(tmp_path / "file").build(config)
 
 
+@contextmanager
+def serving(handler: Callable[..., SimpleHTTPRequestHandler]) -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+class Breaking(SimpleHTTPRequestHandler):
+    """Promises more than it sends, whole or in chunks."""
+
+    def do_GET(self) -> None:
+        self.protocol_version = "HTTP/1.1"
+        self.send_response(200)
+        if self.path == "/chunks":
+            self.send_header("Transfer-Encoding", "chunked")
+        else:
+            self.send_header("Content-Length", "100000")
+        self.end_headers()
+        self.wfile.write(b"186a0\r\n" + b"x" * 500)
+        self.close_connection = True
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("whole", "it broke off after 507 bytes"), ("chunks", "IncompleteRead")]
+)
+def test_a_download_that_broke_off_is_not_kept(tmp_path: Path, name: str, said: str) -> None:
+    with serving(Breaking) as address:
+        for _ in range(2):  # the second run trusts nothing of the first
+            with pytest.raises(InvalidInputError, match=rf"{name} cannot be downloaded \({said}"):
+                weights.located(f"{address}/{name}", tmp_path / "kept", None)
+            assert not list((tmp_path / "kept").iterdir())
+
+
 @pytest.fixture
 def address(tmp_path: Path) -> Iterator[str]:
     """Serve a folder with one file."""
@@ -49,15 +84,15 @@ def address(tmp_path: Path) -> Iterator[str]:
     folder.mkdir()
     (folder / "net").write_bytes(b"weights")
     handler = partial(SimpleHTTPRequestHandler, directory=str(folder))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
+    with serving(handler) as started:
+        yield started
 
 
 def test_a_download_is_kept_and_checked(address: str, tmp_path: Path) -> None:
     kept = weights.located(f"{address}/net", tmp_path / "kept", None)
     assert kept.read_bytes() == b"weights"
+    kept.unlink()
+    assert weights.located(f"{address}/net", tmp_path / "kept", None).is_file()
     (tmp_path / "served" / "net").unlink()
     assert weights.located("pretrained", tmp_path / "kept", f"{address}/net") == kept
     kept.write_bytes(b"other")
