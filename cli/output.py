@@ -11,10 +11,13 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+
+from latbase.cli.values import rows
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -65,7 +68,7 @@ def show(
     """
     table = table.rename_columns(_distinct(table.column_names))
     if output.as_json:
-        json_out(table.to_pylist())
+        json_out(rows(table))
     elif output.as_csv:
         _write_csv(table)
     elif output.parquet is not None:
@@ -73,7 +76,7 @@ def show(
     elif table.num_rows == 0:
         click.echo(empty)
     else:
-        show_rows(table.column_names, [list(row.values()) for row in table.to_pylist()], title)
+        show_rows(table.column_names, [list(row.values()) for row in rows(table)], title)
 
 
 def show_rows(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str | None) -> None:
@@ -184,7 +187,9 @@ def _jsonable(value: object) -> object:
         return value.isoformat()
     if hasattr(value, "item"):
         return value.item()
-    return str(value)
+    if isinstance(value, Decimal):  # every sum of whole numbers is one
+        return int(value) if value == value.to_integral_value() else float(value)
+    return value.hex() if isinstance(value, bytes) else str(value)
 
 
 def _write_csv(table: "pa.Table") -> None:
@@ -192,10 +197,10 @@ def _write_csv(table: "pa.Table") -> None:
 
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(table.column_names)
-    for row in table.to_pylist():
+    for row in rows(table):
         writer.writerow(
             [
-                json.dumps(v, default=_jsonable) if isinstance(v, list | dict) else v
+                json.dumps(_finite(v), default=_jsonable) if isinstance(v, list | dict) else v
                 for v in row.values()
             ]
         )

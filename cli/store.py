@@ -4,6 +4,7 @@ import click
 
 from latbase.cli.opening import open_store
 from latbase.cli.output import Output, output_options, show
+from latbase.errors import InvalidInputError
 from latbase.settings import Settings
 
 
@@ -24,6 +25,10 @@ def query(
 
     Everyday views are latency, front and coverage; SHOW TABLES lists everything.
     """
+    try:
+        sql.encode()
+    except UnicodeEncodeError as error:  # bytes of the command line that are no UTF-8
+        raise InvalidInputError(f"The SQL is no text in UTF-8: {sql!a}.") from error
     with open_store(settings, read_only=True) as store:
         show(store.query(sql, max_rows=max_rows, timeout_s=timeout_s), output)
 

@@ -1,25 +1,30 @@
 """The store behind a service, over HTTP."""
 
 import io
+import ipaddress
+import re
 import ssl
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
+from urllib.parse import quote
 
 import httpx
 import pyarrow as pa
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
-from latbase.db import copying, rows, wire
+from latbase.db import copying, rows, tokens, wire
 from latbase.db.jobs import LEASE_S, Job, JobRequest, JobStatus
 from latbase.db.records import Record
 from latbase.db.store import Parameters
 from latbase.db.tokens import NewToken, Role, Token
 from latbase.errors import (
+    InvalidInputError,
+    LatbaseError,
     StoreAccessError,
     StoreError,
     StoreUnreachableError,
@@ -34,6 +39,14 @@ ANSWER_S = 120.0
 UNTRUSTED = "CERTIFICATE_VERIFY_FAILED"
 """What OpenSSL says of a certificate that nobody vouches for, or that names another host."""
 
+OUT_OF_ORDER = frozenset({502, 503, 504})
+"""What a proxy answers while the service behind it is away."""
+
+IDS_TOGETHER, REQUESTS_TOGETHER = 10_000, 100_000
+"""How many jobs a service takes in one request: by id, and as new ones."""
+
+T = TypeVar("T")
+
 
 class HttpStore:
     """A :class:`~latbase.db.store.Store` behind a service.
@@ -45,9 +58,11 @@ class HttpStore:
         read_only: refuse to write.
 
     Raises:
+        InvalidInputError: the token cannot be one.
         StoreUnreachableError: nothing answers there.
         StoreAccessError: its certificate is not trusted.
         StoreVersionError: the service speaks another version of the API.
+        StoreError: the address is none, or of something else.
     """
 
     def __init__(
@@ -60,16 +75,14 @@ class HttpStore:
     ) -> None:
         headers = {wire.API_HEADER: str(wire.API_VERSION)}
         if bearer is not None:
+            if not re.fullmatch(r"[!-~]+", bearer):
+                raise InvalidInputError(
+                    "The token is none: expected the one line that latbase token create printed."
+                )
             headers["Authorization"] = f"Bearer {bearer}"
         self.description = url.rstrip("/")
         self._read_only = read_only
-        self._client = httpx.Client(
-            base_url=self.description,
-            headers=headers,
-            verify=verify,
-            timeout=httpx.Timeout(ANSWER_S, connect=CONNECT_S),
-            transport=httpx.HTTPTransport(verify=verify, retries=1),
-        )
+        self._client = _client(self.description, headers, verify)
         self.jobs = HttpJobs(self)
         self.tokens = HttpTokens(self)
         try:
@@ -93,15 +106,9 @@ class HttpStore:
             "max_rows": max_rows,
             "timeout_s": timeout_s,
         }
-        timeout = httpx.Timeout((timeout_s or 0) + ANSWER_S, connect=CONNECT_S)
-        with (
-            self._translated(),
-            self._client.stream("POST", "/v1/query", json=body, timeout=timeout) as response,
-        ):
-            if response.is_error:
-                response.read()
-                raise _refusal(response)
-            return _table(io.BufferedReader(_Body(response.iter_bytes())))
+        silence_s = (timeout_s or 0) + ANSWER_S
+        with self._stream("POST", "/v1/query", wire.ARROW, silence_s, body) as pieces:
+            return _table(io.BufferedReader(_Body(pieces)))
 
     def write(self, records: Sequence[Record]) -> None:
         """See :meth:`Store.write`."""
@@ -111,25 +118,24 @@ class HttpStore:
         """See :meth:`Store.write_rows`."""
         if self._read_only:
             raise StoreError(f"{self.description} was opened for reading only; open it to write.")
+        if not batches:
+            return
         self.send(
             "POST",
             "/v1/records",
             content=wire.encode_rows(batches),
             headers={"Content-Type": wire.ARROW},
+            expected=httpx.codes.NO_CONTENT,
         )
 
     def backup(self, target: Path) -> None:
         """See :meth:`Store.backup`."""
         with (
             copying.written_whole(target) as draft,
-            self._translated(),
-            self._client.stream("GET", "/v1/backup") as response,
+            self._stream("GET", "/v1/backup", wire.DUCKDB, ANSWER_S) as pieces,
+            draft.open("xb") as file,
         ):
-            if response.is_error:
-                response.read()
-                raise _refusal(response)
-            with draft.open("xb") as file:
-                file.writelines(response.iter_bytes())
+            file.writelines(pieces)
 
     def send(
         self,
@@ -139,20 +145,31 @@ class HttpStore:
         json: object = None,
         content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
+        expected: int = httpx.codes.OK,
     ) -> bytes:
         """Send one request; returns the body of the answer.
+
+        Any status but ``expected`` is a refusal: the page of a proxy must not pass for an
+        acknowledgement.
 
         Raises:
             LatbaseError: the one the service reported.
             StoreUnreachableError: it does not answer.
+            StoreError: something else answers.
         """
         with self._translated():
             response = self._client.request(
                 method, path, json=json, content=content, headers=headers
             )
-        if response.is_error:
+        if response.status_code != expected:
             raise _refusal(response)
         return response.content
+
+    def ask(self, kind: TypeAdapter[T], method: str, path: str, *, json: object = None) -> T:
+        """Send one request; returns the answer as what it describes. Raises as :meth:`send`."""
+        answer = self.send(method, path, json=json)
+        with self._translated():
+            return kind.validate_json(answer)
 
     def close(self) -> None:
         """Let go of the connections."""
@@ -170,13 +187,29 @@ class HttpStore:
         self.close()
 
     def _greet(self) -> None:
-        health = TypeAdapter(dict[str, object]).validate_json(self.send("GET", "/health"))
+        health = self.ask(_HEALTH, "GET", "/health")
         if health.get("api") != wire.API_VERSION:
             raise StoreVersionError(
                 f"The service at {self.description} is latbase {health.get('version')} and speaks "
                 f"version {health.get('api')} of the API; this client speaks version "
                 f"{wire.API_VERSION}. Upgrade the older of the two."
             )
+
+    @contextmanager
+    def _stream(
+        self, method: str, path: str, media_type: str, silence_s: float, json: object = None
+    ) -> Iterator[Iterator[bytes]]:
+        """Send one request; yields the pieces of the answer, which is of that type."""
+        timeout = httpx.Timeout(silence_s, connect=CONNECT_S)
+        with (
+            self._translated(),
+            self._client.stream(method, path, json=json, timeout=timeout) as response,
+        ):
+            found = response.status_code, response.headers.get("Content-Type")
+            if found != (httpx.codes.OK, media_type):
+                response.read()
+                raise _refusal(response)
+            yield response.iter_bytes()
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -193,6 +226,15 @@ class HttpStore:
                 f"The service at {self.description} does not answer ({reason}); check that it runs "
                 "and that the address is right."
             ) from error
+        except UnicodeEncodeError as error:
+            raise InvalidInputError(
+                f"What was to be sent to {self.description} holds what is no text ({error})."
+            ) from error
+        except (httpx.RequestError, httpx.InvalidURL, ValidationError, pa.ArrowException) as error:
+            raise StoreError(
+                f"What answers at {self.description} does not speak as a latbase service does; "
+                f"check the address, and whether a proxy or a login stands before it: {error}"
+            ) from error
         except RuntimeError as error:
             if not self._client.is_closed:
                 raise
@@ -206,9 +248,10 @@ class HttpJobs:
         self._store = store
 
     def enqueue(self, requests: Sequence[JobRequest]) -> int:
-        """See :meth:`JobQueue.enqueue`."""
-        answer = self._post("/v1/jobs", jobs=[asdict(request) for request in requests])
-        return _COUNT.validate_json(answer)["count"]
+        """See :meth:`JobQueue.enqueue`; beyond 100,000 jobs, each 100,000 are one transaction."""
+        bodies = [asdict(request) for request in requests]
+        parts = _parts(bodies, REQUESTS_TOGETHER)
+        return sum(self._ask(_COUNT, "/v1/jobs", jobs=part).count for part in parts)
 
     def claim(
         self,
@@ -219,39 +262,39 @@ class HttpJobs:
         lease_s: float = LEASE_S,
     ) -> list[Job]:
         """See :meth:`JobQueue.claim`."""
-        answer = self._post(
+        return self._ask(
+            _JOBS,
             "/v1/jobs/claim",
             host_id=host_id,
             configuration_ids=list(configuration_ids),
             limit=limit,
             lease_s=lease_s,
         )
-        return _JOBS.validate_json(answer)
 
     def heartbeat(
         self, host_id: str, job_ids: Sequence[str], *, lease_s: float = LEASE_S
     ) -> list[str]:
         """See :meth:`JobQueue.heartbeat`."""
-        answer = self._post(
-            "/v1/jobs/heartbeat", host_id=host_id, job_ids=list(job_ids), lease_s=lease_s
-        )
-        return _HELD.validate_json(answer)["job_ids"]
+        asked = {"host_id": host_id, "job_ids": list(job_ids), "lease_s": lease_s}
+        return self._ask(_HELD, "/v1/jobs/heartbeat", **asked).job_ids
 
     def finish(self, host_id: str, job_ids: Sequence[str]) -> None:
         """See :meth:`JobQueue.finish`."""
-        self._post("/v1/jobs/finish", host_id=host_id, job_ids=list(job_ids))
+        body = {"host_id": host_id, "job_ids": list(job_ids)}
+        self._store.send("POST", "/v1/jobs/finish", json=body, expected=httpx.codes.NO_CONTENT)
 
     def fail(self, host_id: str, job_id: str, error: str) -> JobStatus:
         """See :meth:`JobQueue.fail`."""
-        answer = self._post("/v1/jobs/fail", host_id=host_id, job_id=job_id, error=error)
-        return _STANDING.validate_json(answer)["status"]
+        asked = {"host_id": host_id, "job_id": job_id, "error": error}
+        return self._ask(_STANDING, "/v1/jobs/fail", **asked).status
 
     def cancel(self, job_ids: Sequence[str]) -> int:
-        """See :meth:`JobQueue.cancel`."""
-        return _COUNT.validate_json(self._post("/v1/jobs/cancel", job_ids=list(job_ids)))["count"]
+        """See :meth:`JobQueue.cancel`; beyond 10,000 jobs, each 10,000 are one transaction."""
+        parts = _parts(list(job_ids), IDS_TOGETHER)
+        return sum(self._ask(_COUNT, "/v1/jobs/cancel", job_ids=part).count for part in parts)
 
-    def _post(self, path: str, **body: object) -> bytes:
-        return self._store.send("POST", path, json=body)
+    def _ask(self, kind: TypeAdapter[T], path: str, **body: object) -> T:
+        return self._store.ask(kind, "POST", path, json=body)
 
 
 class HttpTokens:
@@ -264,15 +307,17 @@ class HttpTokens:
         """See :meth:`Tokens.create`."""
         seconds = valid_for.total_seconds() if valid_for else None
         body = {"name": name, "role": role.value, "valid_for": seconds}
-        return _NEW_TOKEN.validate_json(self._store.send("POST", "/v1/tokens", json=body))
+        return self._store.ask(_NEW_TOKEN, "POST", "/v1/tokens", json=body)
 
     def all(self) -> list[Token]:
         """See :meth:`Tokens.all`."""
-        return _TOKENS.validate_json(self._store.send("GET", "/v1/tokens"))
+        return self._store.ask(_TOKENS, "GET", "/v1/tokens")
 
     def revoke(self, token_id: str) -> Token:
         """See :meth:`Tokens.revoke`."""
-        return _TOKEN.validate_json(self._store.send("DELETE", f"/v1/tokens/{token_id}"))
+        if not token_id:  # which would make it another request
+            tokens.the_one(token_id, [])
+        return self._store.ask(_TOKEN, "DELETE", f"/v1/tokens/{quote(token_id, safe='')}")
 
 
 class _Body(io.RawIOBase):
@@ -309,20 +354,68 @@ def _table(source: io.BufferedReader) -> pa.Table:
     return pa.Table.from_batches(batches, schema=schema)
 
 
-def _refusal(response: httpx.Response) -> Exception:
+def _refusal(response: httpx.Response) -> LatbaseError:
     try:
         failure = response.json()
         return wire.named_error(failure["error"], failure["message"])
     except (ValueError, KeyError, TypeError):
-        return StoreError(
+        kind = StoreUnreachableError if response.status_code in OUT_OF_ORDER else StoreError
+        return kind(
             f"{response.url} answered {response.status_code} {response.reason_phrase}; is this the "
-            "address of a latbase service?"
+            "address of a latbase service, and does it run?"
         )
 
 
-_COUNT = TypeAdapter(dict[str, int])
-_HELD = TypeAdapter(dict[str, list[str]])
-_STANDING = TypeAdapter(dict[str, JobStatus])
+def _client(url: str, headers: Mapping[str, str], verify: ssl.SSLContext | bool) -> httpx.Client:
+    try:
+        address = httpx.URL(url)
+    except (httpx.InvalidURL, UnicodeError) as error:
+        raise StoreError(f"{url!r} is no address of a service: {error}.") from error
+    if not address.host:
+        raise StoreError(f"{url!r} is no address of a service: it names no host.")
+    # Whom the environment trusts is asked only about other machines, and where it matters.
+    environment = address.scheme == "https" and not _is_here(address.host)
+    try:
+        transport = httpx.HTTPTransport(verify=verify, retries=1, trust_env=environment)
+    except OSError as error:  # ssl.SSLError is one
+        raise StoreError(
+            f"The certificates that SSL_CERT_FILE or SSL_CERT_DIR names cannot be used: {error}."
+        ) from error
+    timeout = httpx.Timeout(ANSWER_S, connect=CONNECT_S)
+    return httpx.Client(base_url=url, headers=headers, timeout=timeout, transport=transport)
+
+
+def _is_here(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _parts(items: list[T], size: int) -> Iterator[list[T]]:
+    # Nothing is one part, too: who may not ask shall learn it.
+    return (items[start : start + size] for start in range(0, len(items) or 1, size))
+
+
+@dataclass(frozen=True, slots=True)
+class _Count:
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    job_ids: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    status: JobStatus
+
+
+_HEALTH = TypeAdapter(dict[str, object])
+_COUNT = TypeAdapter(_Count)
+_HELD = TypeAdapter(_Held)
+_STANDING = TypeAdapter(_Standing)
 _JOBS = TypeAdapter(list[Job])
 _TOKEN = TypeAdapter(Token)
 _TOKENS = TypeAdapter(list[Token])

@@ -12,13 +12,15 @@ INSIST_S = 0.05
 @contextmanager
 def deadline(
     timeout_s: float | None, interrupt: Callable[[], None], cancelled: threading.Event | None = None
-) -> Iterator[None]:
+) -> Iterator[threading.Event]:
     """Interrupt the block from ``timeout_s`` seconds on, or once ``cancelled`` is set.
 
-    ``interrupt`` is called again and again until the block is left.
+    ``interrupt`` is called again and again until the block is left. The event that is yielded
+    tells whether it ever was.
     """
+    fired = threading.Event()
     if timeout_s is None and cancelled is None:
-        yield
+        yield fired
         return
     done = threading.Event()
     ends_s = None if timeout_s is None else time.monotonic() + timeout_s
@@ -27,12 +29,13 @@ def deadline(
         while not done.wait(INSIST_S):
             late = ends_s is not None and time.monotonic() >= ends_s
             if late or (cancelled is not None and cancelled.is_set()):
+                fired.set()
                 interrupt()
 
     watcher = threading.Thread(target=watch, name="latbase-deadline", daemon=True)
     watcher.start()
     try:
-        yield
+        yield fired
     finally:
         done.set()
         watcher.join()

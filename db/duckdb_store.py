@@ -1,8 +1,9 @@
 """A store on a DuckDB file, or in memory, inside this process."""
 
 import threading
+import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -20,6 +21,14 @@ from latbase.db.records import Record
 from latbase.db.store import Parameters
 from latbase.errors import InvalidInputError, StoreError
 
+READING, WRITING = "BEGIN TRANSACTION READ ONLY", "BEGIN TRANSACTION"
+
+SMALL_BUFFER = "SET streaming_buffer_size = '64KB'"
+"""Rows a query runs ahead of who reads them; long text is not counted and took gigabytes."""
+
+LEAVE_S = 10.0
+"""How long those who still read a broken database may take to notice."""
+
 _WRITERS: "WeakValueDictionary[Path, _Writer]" = WeakValueDictionary()
 """The writer of each open file: two stores of one process on the same file share it."""
 
@@ -33,6 +42,9 @@ class _Writer:
 
 class DuckDbStore:
     """A :class:`~latbase.db.store.Store` on a DuckDB file that this process owns.
+
+    DuckDB gives up a database for good on an error in the middle of a checkpoint, such as a full
+    disk; the file is whole, and the next use opens it again.
 
     Args:
         path: the file, made if it does not exist; None for one in memory.
@@ -48,6 +60,9 @@ class DuckDbStore:
         self.path = path
         self.read_only = read_only
         self._connection = opening.open_store(path, read_only=read_only)
+        self._opening = threading.Lock()
+        self._closed = False
+        self._begun: set[duckdb.DuckDBPyConnection] = set()
         self._writer = _Writer()
         if path is not None:
             self._writer = _WRITERS.setdefault(path.resolve(), self._writer)
@@ -86,17 +101,18 @@ class DuckDbStore:
 
         Setting ``cancelled`` ends it as a time-out would.
         """
-        with self.cursor() as cursor:
-            cursor.execute("BEGIN TRANSACTION READ ONLY")
-            with streaming.answer(
+        with (
+            self.cursor() as cursor,
+            streaming.answer(
                 cursor,
                 sql,
                 parameters,
                 description=self.description,
                 timeout_s=timeout_s,
                 cancelled=cancelled,
-            ) as reader:
-                yield reader
+            ) as reader,
+        ):
+            yield reader
 
     def write(self, records: Sequence[Record]) -> None:
         """See :meth:`Store.write`."""
@@ -121,9 +137,8 @@ class DuckDbStore:
         """
         if self.read_only:
             raise StoreError(f"{self.description} was opened for reading only; open it to write.")
-        with self._writer.lock, self.cursor() as cursor:
+        with self._writer.lock, self.cursor(WRITING) as cursor:
             try:
-                cursor.begin()
                 yield cursor
                 cursor.commit()
             except (duckdb.ConversionException, duckdb.ConstraintException) as error:
@@ -131,9 +146,13 @@ class DuckDbStore:
                     f"A row does not fit the store: {error}. Nothing was written."
                 ) from error
             except duckdb.Error as error:
+                # After a broken checkpoint only reopening shows whether the commit before it holds.
+                known = (
+                    "C" if isinstance(error, duckdb.FatalException) else "Nothing was written; c"
+                )
                 raise StoreError(
-                    f"{self.description} could not be written: {error}. Nothing was written; "
-                    "check the disk, then run the same again."
+                    f"{self.description} could not be written: {error}. {known}heck the disk, then "
+                    "run the same again."
                 ) from error
 
     def backup(self, target: Path) -> None:
@@ -148,7 +167,9 @@ class DuckDbStore:
 
     def close(self) -> None:
         """Let go of the file."""
-        self._connection.close()
+        with self._opening:
+            self._closed = True
+            self._connection.close()
 
     def __enter__(self) -> Self:
         return self
@@ -162,11 +183,62 @@ class DuckDbStore:
         self.close()
 
     @contextmanager
-    def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A connection of its own for one statement or transaction; closing it undoes the rest."""
+    def cursor(self, begin: str = READING) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A transaction of its own; leaving the block undoes what was not committed.
+
+        Raises:
+            StoreError: the store is closed, or cannot be read.
+        """
         try:
-            cursor = self._connection.cursor()
-        except duckdb.ConnectionException as error:
-            raise StoreError(f"{self.description} is closed; connect to it again.") from error
-        with cursor:
-            yield cursor
+            used = self._connection
+            try:
+                cursor = self._begin(begin)
+            except (duckdb.FatalException, duckdb.ConnectionException):
+                self._reopen(used)
+                cursor = self._begin(begin)
+            try:
+                yield cursor
+            finally:
+                self._end(cursor)
+        except duckdb.Error as error:
+            raise StoreError(f"{self.description} cannot be read: {error}") from error
+
+    def _begin(self, how: str) -> duckdb.DuckDBPyConnection:
+        cursor = self._connection.cursor()
+        self._begun.add(cursor)
+        try:
+            cursor.execute(SMALL_BUFFER)
+            return cursor.execute(how)
+        except BaseException:
+            self._end(cursor)
+            raise
+
+    def _end(self, cursor: duckdb.DuckDBPyConnection) -> None:
+        cursor.close()
+        self._begun.discard(cursor)
+
+    def _reopen(self, used: duckdb.DuckDBPyConnection) -> None:
+        """Open the file anew, unless another thread has done so since ``used`` broke."""
+        with self._opening:
+            if self._closed:
+                raise StoreError(f"{self.description} is closed; connect to it again.")
+            if self._connection is not used:
+                return
+            if self.path is None:
+                raise StoreError("The store in memory is lost: DuckDB had an error inside.")
+            self._wait_for_readers()
+            used.close()
+            self._connection = opening.open_store(self.path, read_only=self.read_only)
+
+    def _wait_for_readers(self) -> None:
+        """Have all cursors closed: until then DuckDB would hand the broken database out again."""
+        until = time.monotonic() + LEAVE_S
+        while waiting := list(self._begun):
+            for cursor in waiting:
+                with suppress(duckdb.ConnectionException):  # closed meanwhile
+                    cursor.interrupt()
+            if time.monotonic() > until:
+                raise StoreError(
+                    f"{self.description} is opened anew once all have left; try again."
+                )
+            time.sleep(0.05)

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from latbase.db import rows
-from latbase.db.clock import Clock
+from latbase.db.clock import Clock, later
 from latbase.db.sql import statements
 from latbase.db.tokens import (
     KeptToken,
@@ -17,9 +17,9 @@ from latbase.db.tokens import (
     hashed,
     matches,
     new_bearer,
+    the_one,
     token_id_of,
 )
-from latbase.errors import UnknownNameError
 
 if TYPE_CHECKING:
     from latbase.db.duckdb_store import DuckDbStore
@@ -30,12 +30,12 @@ class DuckDbTokens:
 
     Args:
         store: keeps the tokens.
-        now: by which they expire.
+        now: by which they expire, or by the wall clock if that is later.
     """
 
     def __init__(self, store: "DuckDbStore", now: Clock) -> None:
         self._store = store
-        self._now = now
+        self._now = later(now)
 
     def create(self, name: str, role: Role, *, valid_for: timedelta | None = None) -> NewToken:
         """See :meth:`Tokens.create`."""
@@ -72,13 +72,7 @@ class DuckDbTokens:
         """See :meth:`Tokens.revoke`."""
         with self._store.transaction() as cursor:
             found = cursor.execute(_SQL["starting"], {"prefix": token_id}).fetchall()
-            if len(found) != 1:
-                named = ", ".join(one for (one,) in found) or "none"
-                raise UnknownNameError(
-                    f"One token id must start with {token_id!r}; found {named}. "
-                    "latbase token list shows them."
-                )
-            whole = found[0][0]
+            whole = the_one(token_id, [one for (one,) in found])
             cursor.execute(_SQL["revoke"], {"token_id": whole, "now": self._now()})
         return next(token for token in self.all() if token.token_id == whole)
 

@@ -83,14 +83,22 @@ class Lake:
             yield cursor
 
     def known(self, measurement_ids: Sequence[str]) -> list[str]:
-        """Return which of these the lake has."""
+        """Return which of these the lake has.
+
+        Raises:
+            StoreError: database or lake cannot be read.
+        """
         asked = {
             "low": min(measurement_ids),
             "high": max(measurement_ids),
             "ids": list(measurement_ids),
         }
-        with self.moment() as cursor:
-            return [str(found) for (found,) in cursor.execute(_SQL["known"], asked).fetchall()]
+        try:
+            with self.moment() as cursor:
+                return [str(found) for (found,) in cursor.execute(_SQL["known"], asked).fetchall()]
+        except duckdb.Error as error:
+            text = self._database.without_secrets(str(error))
+            raise StoreError(f"The lake cannot be read: {text}") from None
 
     def take(self) -> tuple[int, str] | None:
         """Add to the lake what waits in the database; returns the last arrival and greatest id.
@@ -130,7 +138,8 @@ class Lake:
                 self._connection = self._open()
 
     def _open(self) -> duckdb.DuckDBPyConnection:
-        connection = duckdb.connect()
+        # Set later it would hold for this connection, not for its cursors.
+        connection = duckdb.connect(config={"python_enable_replacements": False})
         try:
             for name in EXTENSIONS:
                 _load(connection, name)

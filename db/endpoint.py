@@ -32,7 +32,8 @@ class Endpoint:
 
 def file_of(database: Path) -> Path:
     """Return the path of the endpoint file of ``database``."""
-    return database.resolve().with_name(f"{database.name}.endpoint")
+    file = database.resolve()
+    return file.with_name(f"{file.name}.endpoint")
 
 
 def publish(database: Path, endpoint: Endpoint) -> None:
@@ -69,8 +70,8 @@ def serving(database: Path) -> Endpoint | None:
             trust_env=False,
         )
         alive = answer.json()["instance"] == found.instance
-    except (httpx.HTTPError, ValueError, KeyError):
-        return None
+    except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError, KeyError, TypeError):
+        return None  # what the file says is broken, or something else answers there by now
     return found if alive else None
 
 

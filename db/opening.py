@@ -29,6 +29,11 @@ LOCKED_DOWN: dict[str, str | bool | int | float | list[str]] = {
 }
 """No statement, ours or a user's, touches other files, Python's variables or settings."""
 
+ADJUSTABLE: dict[str, str | bool | int | float | list[str]] = {
+    "allowed_configs": ["streaming_buffer_size"]
+}
+"""What a cursor may still set: DuckDB takes it from cursors only."""
+
 
 def open_store(path: Path | None, *, read_only: bool) -> duckdb.DuckDBPyConnection:
     """Open, check and migrate the store at ``path`` (None: in memory).
@@ -88,7 +93,7 @@ def _open(path: Path | None, *, read_only: bool) -> duckdb.DuckDBPyConnection:
     is_new = path is not None and not path.exists()
     try:
         return duckdb.connect(
-            str(path or ":memory:"), read_only=read_only, config=LOCKED_DOWN | storage
+            str(path or ":memory:"), read_only=read_only, config=LOCKED_DOWN | ADJUSTABLE | storage
         )
     except duckdb.Error as error:
         if path is not None and is_new and NO_SPACE in str(error):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from latbase.db import rows
-from latbase.db.clock import Clock
+from latbase.db.clock import Clock, later
 from latbase.db.postgres import Database
 from latbase.db.sql import statements
 from latbase.db.tokens import (
@@ -17,9 +17,9 @@ from latbase.db.tokens import (
     hashed,
     matches,
     new_bearer,
+    the_one,
     token_id_of,
 )
-from latbase.errors import UnknownNameError
 
 
 class PostgresTokens:
@@ -27,12 +27,12 @@ class PostgresTokens:
 
     Args:
         database: keeps the tokens.
-        now: by which they expire.
+        now: by which they expire, or by the wall clock if that is later.
     """
 
     def __init__(self, database: Database, now: Clock) -> None:
         self._database = database
-        self._now = now
+        self._now = later(now)
 
     def create(self, name: str, role: Role, *, valid_for: timedelta | None = None) -> NewToken:
         """See :meth:`Tokens.create`."""
@@ -67,13 +67,7 @@ class PostgresTokens:
         """See :meth:`Tokens.revoke`."""
         with self._database.transaction() as connection:
             found = connection.execute(_SQL["starting"], {"prefix": token_id}).fetchall()
-            if len(found) != 1:
-                named = ", ".join(str(row["token_id"]) for row in found) or "none"
-                raise UnknownNameError(
-                    f"One token id must start with {token_id!r}; found {named}. "
-                    "latbase token list shows them."
-                )
-            whole = found[0]["token_id"]
+            whole = the_one(token_id, [str(row["token_id"]) for row in found])
             connection.execute(_SQL["revoke"], {"token_id": whole, "now": self._now()})
         return next(token for token in self.all() if token.token_id == whole)
 

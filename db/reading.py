@@ -60,7 +60,13 @@ def refuse_unless_reading(connection: duckdb.DuckDBPyConnection, sql: str) -> No
 
 def _parsed(connection: duckdb.DuckDBPyConnection, sql: str) -> object:
     row = connection.execute("SELECT json_serialize_sql(?::VARCHAR)", [sql]).fetchone()
-    tree = json.loads(row[0]) if row else {"error": True, "error_message": "no answer"}
+    try:
+        tree = json.loads(row[0]) if row else {"error": True, "error_message": "no answer"}
+    except RecursionError as error:  # DuckDB takes more levels than Python
+        raise QueryRefusedError(
+            "The query is nested too deeply to be checked; long chains of operators count too: "
+            "use a list, or sum() over one."
+        ) from error
     if tree["error"]:
         raise QueryRefusedError(f"DuckDB cannot check the query: {tree['error_message']}")
     return tree

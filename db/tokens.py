@@ -9,6 +9,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
+from latbase.errors import UnknownNameError
+
 PREFIX = "latbase"
 
 
@@ -106,3 +108,17 @@ def hashed(bearer: str) -> str:
 def matches(bearer: str, secret_hash: str) -> bool:
     """Compare in constant time."""
     return hmac.compare_digest(hashed(bearer), secret_hash)
+
+
+def the_one(beginning: str, found: Sequence[str]) -> str:
+    """Return the only one of the ids ``found`` that start with ``beginning``.
+
+    Raises:
+        UnknownNameError: it is not one; or nothing was named, which may not end the only token.
+    """
+    if not beginning or len(found) != 1:
+        raise UnknownNameError(
+            f"One token id must start with {beginning!r}; found {', '.join(found) or 'none'}. "
+            "latbase token list shows them."
+        )
+    return found[0]

@@ -1,8 +1,15 @@
 """What travels between a service and its clients: version, parameters, Arrow streams."""
 
 import io
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+import math
+import numbers
+import struct
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
 
 import pyarrow as pa
 
@@ -16,9 +23,22 @@ API_VERSION = 1
 
 API_HEADER = "Latbase-Api"
 ARROW = "application/vnd.apache.arrow.stream"
+DUCKDB = "application/vnd.duckdb"
 
 _TABLE = b"latbase.table"
-_TIMESTAMP = "timestamp"
+
+_TYPED: Mapping[str, tuple[type, Callable[[Any], str], Callable[[str], object]]] = {
+    "timestamp": (datetime, datetime.isoformat, datetime.fromisoformat),
+    "date": (date, date.isoformat, date.fromisoformat),
+    "uuid": (UUID, str, UUID),
+    "decimal": (Decimal, str, Decimal),
+    "blob": (bytes, bytes.hex, bytes.fromhex),
+    "double": (float, repr, float),
+}
+"""Parameters that JSON has no word for: their type, and the way to text and back.
+
+A moment is a date, too, so it comes first.
+"""
 
 Ending = Mapping[bytes, bytes]
 """Metadata of a last, empty batch: why a stream ended early."""
@@ -38,9 +58,13 @@ def named_error(name: str, message: str) -> LatbaseError:
 
 
 def plain_parameters(parameters: Parameters) -> object:
-    """Return parameters of a query as JSON values; times become ``{"timestamp": …}``."""
+    """Return parameters of a query as JSON values; what JSON lacks becomes ``{"date": "…"}``.
+
+    Raises:
+        InvalidInputError: a value cannot be sent.
+    """
     if isinstance(parameters, Mapping):
-        return {name: _plain(value) for name, value in parameters.items()}
+        return {_text(name): _plain(value) for name, value in parameters.items()}
     return None if parameters is None else [_plain(value) for value in parameters]
 
 
@@ -51,7 +75,7 @@ def typed_parameters(parameters: object) -> Parameters:
         InvalidInputError: a value cannot be bound.
     """
     if isinstance(parameters, dict):
-        return {name: _typed(value) for name, value in parameters.items()}
+        return {_text(name): _typed(value) for name, value in parameters.items()}
     return [_typed(value) for value in parameters] if isinstance(parameters, list) else None
 
 
@@ -59,9 +83,9 @@ def encode_rows(batches: Sequence[tuple[Table, pa.Table]]) -> bytes:
     """Return one Arrow stream per table, one after the other, each naming its table."""
     sink = io.BytesIO()
     for table, rows in batches:
-        schema = rows.schema.with_metadata({_TABLE: table.name.encode()})
+        schema = table.schema.with_metadata({_TABLE: table.name.encode()})
         with pa.ipc.new_stream(sink, schema) as writer:
-            writer.write_table(rows.replace_schema_metadata(schema.metadata))
+            writer.write_table(rows.select(schema.names).cast(schema))
     return sink.getvalue()
 
 
@@ -73,6 +97,7 @@ def decode_rows(body: bytes) -> list[tuple[Table, pa.Table]]:
     """
     source, found = pa.BufferReader(body), []
     try:
+        _refuse_compressed(body)
         while source.tell() < source.size():
             with pa.ipc.open_stream(source) as reader:
                 name = (reader.schema.metadata or {}).get(_TABLE, b"").decode()
@@ -80,16 +105,19 @@ def decode_rows(body: bytes) -> list[tuple[Table, pa.Table]]:
                     raise InvalidInputError(
                         f"A batch is for the table {name!r}; a store has {_KNOWN}."
                     )
+                _refuse_other_types(BY_NAME[name], reader.schema)
                 rows = reader.read_all()
             rows.validate(full=True)
             found.append((BY_NAME[name], rows.select(BY_NAME[name].schema.names)))
         cast = [(table, rows.cast(table.schema)) for table, rows in found]
-    except (pa.ArrowException, OSError, ValueError, KeyError) as error:
+    except (pa.ArrowException, OSError, ValueError, KeyError, struct.error) as error:
         if isinstance(error, InvalidInputError):
             raise
         raise InvalidInputError(
             f"The body is not Arrow streams of a store's tables: {error}"
         ) from error
+    if not cast:  # as of a file that lost its content: nothing may pass for delivered
+        raise InvalidInputError("The body is empty; expected Arrow streams of a store's tables.")
     return sorted(cast, key=lambda item: TABLES.index(item[0]))
 
 
@@ -113,7 +141,9 @@ class StreamEncoder:
     def end(self, why_early: Ending | None = None) -> bytes:
         """Return the last piece."""
         if why_early:
-            nothing = pa.RecordBatch.from_pylist([], schema=self._schema)
+            # Of the ways to make an empty column this one knows every type, also UNION.
+            columns = [pa.nulls(0, field.type) for field in self._schema]
+            nothing = pa.RecordBatch.from_arrays(columns, schema=self._schema)
             self._writer.write_batch(nothing, custom_metadata=dict(why_early))
         self._writer.close()
         return self._taken()
@@ -137,26 +167,100 @@ def decode_stream(source: io.BufferedIOBase) -> Iterator[pa.RecordBatch | Ending
             yield dict(metadata) if metadata else batch
 
 
+def _refuse_other_types(table: Table, schema: pa.Schema) -> None:
+    """Refuse columns that could take more room in memory than in the body, as of one value."""
+    for field in table.schema:
+        if (found := schema.field(field.name).type) != field.type:
+            raise InvalidInputError(
+                f"The column {field.name} of {table.name} is of type {found}; it must be "
+                f"{field.type}."
+            )
+
+
+def _refuse_compressed(body: bytes) -> None:
+    """Refuse buffers that take more room in memory than in the body, before any is unpacked."""
+    for message in _messages(body):
+        if message.type == "schema":
+            continue
+        if message.type != "record batch" or _names_compression(message.metadata):
+            raise InvalidInputError("A batch is compressed, or has a dictionary; send it as it is.")
+
+
+def _messages(body: bytes) -> Iterator[pa.ipc.Message]:
+    source = pa.BufferReader(body)
+    while source.tell() < source.size():
+        reader = pa.ipc.MessageReader.open_stream(source)
+        with suppress(StopIteration):
+            while True:
+                yield reader.read_next_message()
+
+
+def _names_compression(metadata: pa.Buffer) -> bool:
+    """Say whether a message, a FlatBuffer that Arrow has verified, is of a compressed batch.
+
+    PyArrow does not tell. In Arrow's Message.fbs the header is the third field of ``Message``, and
+    the compression the fourth of ``RecordBatch``.
+    """
+
+    def number(form: str, at: int) -> int:
+        (found,) = struct.unpack_from(f"<{form}", metadata, at)
+        return int(found)
+
+    def field(table: int, index: int) -> int | None:
+        fields = table - number("i", table)
+        slot = 4 + 2 * index
+        offset = number("H", fields + slot) if slot < number("H", fields) else 0
+        return table + offset if offset else None
+
+    header = field(number("I", 0), 2)
+    return header is not None and field(header + number("I", header), 3) is not None
+
+
 def _plain(value: object) -> object:
-    if isinstance(value, datetime):
-        return {_TIMESTAMP: value.isoformat()}
+    if isinstance(value, str):
+        return _text(value)
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, numbers.Integral):  # NumPy's, too
+        return int(value)
+    if isinstance(value, numbers.Real):
+        value = float(value)
+        return value if math.isfinite(value) else {"double": repr(value)}
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
-    return value
+    for name, (kind, to_text, _) in _TYPED.items():
+        if isinstance(value, kind):
+            return {name: to_text(value)}
+    raise _unfit(value)
 
 
 def _typed(value: object) -> object:
-    if isinstance(value, dict):
-        try:
-            return datetime.fromisoformat(value[_TIMESTAMP])
-        except (KeyError, TypeError, ValueError) as error:
-            raise InvalidInputError(
-                "A parameter is text, a number, a truth value, null, a list of those, or a time as "
-                f'{{"timestamp": "2026-05-01T12:00:00+00:00"}}; found {value}.'
-            ) from error
+    if isinstance(value, str):
+        return _text(value)
     if isinstance(value, list):
         return [_typed(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    try:
+        ((name, text),) = value.items()
+        return _TYPED[name][2](text)
+    except (KeyError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
+        raise _unfit(value) from error
+
+
+def _text(value: str) -> str:
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidInputError(f"A parameter holds what is no text: {value!a}.") from error
     return value
+
+
+def _unfit(value: object) -> InvalidInputError:
+    return InvalidInputError(
+        "A parameter is text, a number, a truth value, null, a list of those, or one of "
+        f'{", ".join(_TYPED)} as {{"timestamp": "2026-05-01T12:00:00+00:00"}}; found {value!a}.'
+    )
 
 
 _KNOWN = ", ".join(table.name for table in TABLES)

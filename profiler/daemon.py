@@ -15,14 +15,13 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from latbase.db import Store, rows
-from latbase.db.clock import steady_clock
+from latbase.db.clock import later, steady_clock
 from latbase.db.jobs import LEASE_S, Job, JobStatus
 from latbase.db.records import Configuration, Subnet
-from latbase.errors import StoreBusyError, StoreError, StoreUnreachableError
+from latbase.errors import LatbaseError, StoreBusyError, StoreUnreachableError
 from latbase.identity import content_id
 from latbase.profiler import presence as presences
 from latbase.profiler.assignment import Assignment
@@ -120,7 +119,8 @@ class Daemon:
         folder = content_id("store", {"target": link.target.rstrip("/")})
         self._outbox = Outbox(orders.state_dir / "outbox" / folder)
         self._workload = Workload(self._outbox)
-        self._steady_now = steady_clock()
+        # Forward with the wall clock, as after a suspend, but not back: that would be silence.
+        self._now = later(steady_clock())
         self._heartbeat, self._renewal = Every(HEARTBEAT_S), Every(RENEW_S)
         self._reached = False
         self._retry_s = FIRST_RETRY_S
@@ -131,7 +131,7 @@ class Daemon:
         """Work until ``stop`` is set.
 
         Raises:
-            StoreError: the store cannot be one, or does not let this host in, from the beginning.
+            LatbaseError: the store cannot be one, or does not let this host in, from the beginning.
         """
         say("started", store=self._link.target, host=self._host_id)
         try:
@@ -157,7 +157,7 @@ class Daemon:
             return
         try:
             self._exchange()
-        except StoreError as error:
+        except LatbaseError as error:  # once reached, whatever was in its place may go again
             passing = isinstance(error, StoreUnreachableError | StoreBusyError)
             if not (self._reached or passing):
                 raise
@@ -171,9 +171,7 @@ class Daemon:
             self._introduce(self._link.store())
         store = self._link.store()
         if self._heartbeat.due():
-            # Forward with the wall clock, as after a suspend, but not back: that would be silence.
-            now = max(self._steady_now(), datetime.now(UTC))
-            store.write([dataclasses.replace(self._found.host, seen_at=now)])
+            store.write([dataclasses.replace(self._found.host, seen_at=self._now())])
         for delivered in self._outbox.deliver(store, self._host_id):
             self._account_for(delivered)
         if self._workload.job_ids and self._renewal.due():
@@ -302,7 +300,7 @@ class Daemon:
             if self._complaint.due():
                 warn("disk_full", reason=str(error))
 
-    def _wait_for_store(self, error: StoreError) -> None:
+    def _wait_for_store(self, error: LatbaseError) -> None:
         warn("store_unavailable", reason=str(error), retry_in_s=self._retry_s)
         self._link.drop()
         self._retry_at = time.monotonic() + self._retry_s

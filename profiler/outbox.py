@@ -24,6 +24,9 @@ FAILED = ".failed"
 REFUSED = ".refused"
 """Ends the name of a file that the store will never take; kept for a person to look at."""
 
+LONGEST_REASON = 10_000
+"""Characters of a reason that a store takes."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivered:
@@ -52,7 +55,7 @@ class Outbox:
 
     def put_failure(self, job_id: str, reason: str) -> None:
         """Keep why a job failed; it survives a kill once this returns."""
-        self._keep(f"{job_id}{FAILED}", reason.encode())
+        self._keep(f"{job_id}{FAILED}", reason.encode(errors="replace"))
 
     def waiting(self) -> set[str]:
         """Return the jobs whose result is here."""
@@ -96,9 +99,15 @@ class Outbox:
 def _hand_over(path: Path, store: "Store", host_id: str) -> Delivered:
     job_id, content = path.stem, path.read_bytes()
     if path.suffix == FAILED:
-        reason = content.decode()
+        reason = _reason(content)
         status = store.jobs.fail(host_id, job_id, reason)
         return Delivered(job_id=job_id, status=status, reason=reason)
     store.write_rows(wire.decode_rows(content))
     store.jobs.finish(host_id, [job_id])
     return Delivered(job_id=job_id, status=JobStatus.FINISHED, reason=None)
+
+
+def _reason(content: bytes) -> str:
+    """Return what a file says as text that every store takes: the job must not stay claimed."""
+    text = content.decode(errors="replace").replace("\0", "\N{REPLACEMENT CHARACTER}")
+    return text[:LONGEST_REASON] or "it failed without a reason; the daemon's log may show one"

@@ -4,6 +4,7 @@ Everything under ``/v1/`` needs the role its description names; ``/health`` and 
 need none. Errors come as JSON with the class of :mod:`latbase.errors` and its message.
 """
 
+import asyncio
 import importlib.metadata
 import secrets
 import shutil
@@ -23,7 +24,7 @@ from starlette.exceptions import HTTPException
 from latbase.db import wire
 from latbase.db.jobs import Job, JobRequest
 from latbase.db.service import answers, metrics, models
-from latbase.db.service.gate import Gate, needs
+from latbase.db.service.gate import Gate, needs, refuse_tables
 from latbase.db.service.limits import BodyLimit, Limits
 from latbase.db.store import OwnedStore
 from latbase.db.tokens import Role, Token
@@ -49,11 +50,13 @@ STATUSES: dict[type[LatbaseError], int] = {
 }
 """HTTP status of each error, the most particular first."""
 
+HEADERS = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "5"}}
+"""What some statuses say besides."""
+
 REFUSALS: dict[int | str, dict[str, Any]] = {
     status: {"model": models.Failure} for status in (400, 401, 403, 404, 413, 422, 426, 503, 504)
 }
 
-DUCKDB = "application/vnd.duckdb"
 BINARY = {"type": "string", "format": "binary"}
 
 
@@ -87,6 +90,7 @@ def create_app(
     app.state.gate = Gate(store.tokens)
     app.state.instance = secrets.token_hex(8)
     app.state.limits = bounds
+    app.state.places = asyncio.Semaphore(bounds.queries)
     app.state.registry = CollectorRegistry()
     app.state.registry.register(metrics.Contents(store))
     app.include_router(_open)
@@ -110,8 +114,9 @@ _operating = APIRouter(prefix="/v1", responses=REFUSALS, dependencies=[SAME_VERS
 
 
 @_open.get("/health")
-def health(request: Request) -> models.Health:
+async def health(request: Request) -> models.Health:
     """Say that the service answers."""
+    # Asynchronous, so that it needs no thread: it answers also while all of them are busy.
     return models.Health(
         version=request.app.version, api=wire.API_VERSION, instance=request.app.state.instance
     )
@@ -130,12 +135,14 @@ def prometheus(request: Request) -> Response:
 )
 async def query(request: Request, body: models.Query) -> StreamingResponse:
     """Answer one statement that only reads, as an Arrow stream; for readers."""
-    return await answers.answer(request, _store(request), body, request.app.state.limits)
+    state = request.app.state
+    return await answers.answer(request, state.store, body, state.limits, state.places)
 
 
 @_measuring.post(
     "/records",
     status_code=204,
+    responses={415: {"model": models.Failure}},
     openapi_extra={
         "requestBody": {
             "content": {wire.ARROW: {"schema": BINARY}},
@@ -144,9 +151,16 @@ async def query(request: Request, body: models.Query) -> StreamingResponse:
     },
 )
 async def write(request: Request) -> None:
-    """Write rows, one Arrow stream per table, all or none; for hosts."""
+    """Write rows, one Arrow stream per table, all or none; for hosts.
+
+    What a host has no part in, such as searches, is for operators.
+    """
+    found = request.headers.get("content-type", "").partition(";")[0]
+    if found != wire.ARROW:
+        # A page of any site may have a browser send it text or a form; this type it may not.
+        raise HTTPException(415, f"Rows come as {wire.ARROW}; found {found or 'no type'}.")
     body = await request.body()
-    await run_in_threadpool(lambda: _store(request).write_rows(wire.decode_rows(body)))
+    await run_in_threadpool(_write, request, body)
 
 
 @_measuring.post("/jobs/claim")
@@ -211,7 +225,7 @@ def revoke_token(request: Request, token_id: str) -> Token:
 @_operating.get(
     "/backup",
     response_class=FileResponse,
-    responses={200: {"content": {DUCKDB: {"schema": BINARY}}}},
+    responses={200: {"content": {wire.DUCKDB: {"schema": BINARY}}}},
 )
 def backup(request: Request) -> FileResponse:
     """Give a copy of the database as of this moment; for operators."""
@@ -223,9 +237,15 @@ def backup(request: Request) -> FileResponse:
         raise
     return FileResponse(
         folder / "backup.duckdb",
-        media_type=DUCKDB,
+        media_type=wire.DUCKDB,
         background=BackgroundTask(shutil.rmtree, folder),
     )
+
+
+def _write(request: Request, body: bytes) -> None:
+    batches = wire.decode_rows(body)
+    refuse_tables(request.state.role, (table.name for table, _ in batches))
+    _store(request).write_rows(batches)
 
 
 def _store(request: Request) -> OwnedStore:
@@ -254,5 +274,6 @@ async def _unserved(_request: Request, error: Exception) -> JSONResponse:
 
 
 def _failure(status: int, name: str, message: str) -> JSONResponse:
-    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None  # noqa: PLR2004
-    return JSONResponse({"error": name, "message": message}, status_code=status, headers=headers)
+    return JSONResponse(
+        {"error": name, "message": message}, status_code=status, headers=HEADERS.get(status)
+    )

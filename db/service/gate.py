@@ -3,7 +3,7 @@
 import hmac
 import ipaddress
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -12,6 +12,14 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from latbase.db.tokens import OwnedTokens, Role
 from latbase.errors import InvalidInputError, StoreAccessError
+
+READING = frozenset({"GET", "HEAD", "OPTIONS"})
+"""Methods that change nothing."""
+
+MEASURED = frozenset(
+    {"hardware", "environment", "host", "configuration", "supernet", "subnet", "measurement"}
+)
+"""Tables that a host writes to. In others the later writer overwrites what people work with."""
 
 Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(HTTPBearer(auto_error=False))]
 
@@ -56,8 +64,22 @@ def needs(role: Role) -> Callable[[Request, HTTPAuthorizationCredentials | None]
         found = role_of(request, credentials)
         if not found.allows(role):
             raise StoreAccessError(f"This needs a token of role {role}; yours is of role {found}.")
+        request.state.role = found
 
     return check
+
+
+def refuse_tables(role: Role, names: Iterable[str]) -> None:
+    """Return if ``role`` may write to all of these tables.
+
+    Raises:
+        StoreAccessError: it may not.
+    """
+    if not role.allows(Role.OPERATOR) and (refused := set(names) - MEASURED):
+        raise StoreAccessError(
+            f"Writing {', '.join(sorted(refused))} needs a token of role {Role.OPERATOR}; yours is "
+            f"of role {role}."
+        )
 
 
 def role_of(request: Request, credentials: HTTPAuthorizationCredentials | None) -> Role:
@@ -65,8 +87,9 @@ def role_of(request: Request, credentials: HTTPAuthorizationCredentials | None) 
 
     Raises:
         StoreAccessError: the token is missing, wrong, revoked or expired; or a web page elsewhere
-            may have sent the request, having its own name lead to this machine (DNS rebinding).
+            sent the request, perhaps having its own name lead to this machine (DNS rebinding).
     """
+    _refuse_other_pages(request)
     gate: Gate = request.app.state.gate
     if credentials is not None:
         return gate.role_of(credentials.credentials)
@@ -77,6 +100,20 @@ def role_of(request: Request, credentials: HTTPAuthorizationCredentials | None) 
             f"{_name_asked(request)!r}: name localhost or 127.0.0.1, or send a token."
         )
     return gate.role_of(None)
+
+
+def _refuse_other_pages(request: Request) -> None:
+    """Return unless a browser changes something here for the page of another site."""
+    origin, site = (request.headers.get(name) for name in ("origin", "sec-fetch-site"))
+    if site is None:  # a browser tells only a trustworthy server, and a program nobody
+        foreign = origin is not None and origin.partition("://")[2] != request.headers.get("host")
+    else:
+        foreign = site not in {"same-origin", "none"}
+    if foreign and request.method not in READING:
+        raise StoreAccessError(
+            f"A web page of {origin or 'another site'} sent this; the store is changed by programs "
+            "and by this service's own pages only."
+        )
 
 
 def _name_asked(request: Request) -> str:

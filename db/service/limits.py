@@ -1,4 +1,4 @@
-"""What one request may cost the service."""
+"""What requests may cost the service."""
 
 from dataclasses import dataclass
 
@@ -9,17 +9,22 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """Bounds of one request.
+    """Bounds of requests.
 
     Attributes:
         body_bytes: of what is sent to the service.
         query_s: of a query, and the default where it names none.
         rows: of a result; one that has more is refused unless ``max_rows`` cuts it.
+        queries: answered at the same time. Fewer than the server's 40 threads, so that hosts are
+            heard however slow the queries are.
+        wait_s: how long another query waits for its turn before it is refused.
     """
 
     body_bytes: int = 64 * 2**20
     query_s: float = 60.0
     rows: int = 10_000_000
+    queries: int = 24
+    wait_s: float = 10.0
 
 
 class BodyLimit:

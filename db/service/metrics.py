@@ -10,8 +10,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from latbase.db.store import Store
 
-UNKNOWN_ROUTE = "unknown"
-"""Label of requests to no route: their paths are the client's choice and would never end."""
+UNKNOWN = "unknown"
+"""Label of requests to no route or by no known method: those are the client's choice, and each
+would count for itself for ever."""
+
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
 class Contents(Collector):
@@ -73,6 +76,7 @@ class Measured:
         try:
             await self._app(scope, receive, noted)
         finally:
-            route = getattr(scope.get("route"), "path", UNKNOWN_ROUTE)
-            self._requests.labels(scope["method"], route, status).inc()
-            self._seconds.labels(scope["method"], route).observe(time.monotonic() - began_s)
+            route = getattr(scope.get("route"), "path", UNKNOWN)
+            method = scope["method"] if scope["method"] in METHODS else UNKNOWN
+            self._requests.labels(method, route, status).inc()
+            self._seconds.labels(method, route).observe(time.monotonic() - began_s)

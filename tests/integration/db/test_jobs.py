@@ -5,12 +5,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from latbase.db import connect
+from latbase.db.client import IDS_TOGETHER, REQUESTS_TOGETHER
 from latbase.db.clock import Clock, steady_clock
 from latbase.db.duckdb_jobs import DuckDbJobs
 from latbase.db.duckdb_store import DuckDbStore
 from latbase.db.jobs import MAX_LEASE_S, Job, JobRequest, JobStatus, OwnedQueue, new_id
 from latbase.db.postgres_jobs import PostgresJobs
 from latbase.db.postgres_store import PostgresStore
+from latbase.db.service.running import Service
 from latbase.db.store import OwnedStore
 from latbase.errors import InvalidInputError, UnknownNameError
 from tests.integration.db.samples import NOON, World
@@ -231,3 +234,15 @@ def test_times_are_the_clocks(queue: OwnedQueue) -> None:
     assert one.created_at == NOON
     assert one.leased_until == NOON + timedelta(seconds=60)
     assert one.created_at.tzinfo is UTC
+
+
+@pytest.mark.slow
+def test_more_jobs_than_one_request_holds(service: Service) -> None:
+    with connect(service.url) as client:
+        client.write(WORLD.base(1))
+        asked = [request(0) for _ in range(REQUESTS_TOGETHER + 1)]
+        assert client.jobs.enqueue(asked) == len(asked)
+        ids = [one.job_id for one in asked[: IDS_TOGETHER + 1]]
+        assert client.jobs.cancel(ids) == len(ids)
+        counts = client.query("SELECT status, count(*) AS n FROM job GROUP BY status ORDER BY n")
+        assert counts["n"].to_pylist() == [len(ids), len(asked) - len(ids)]

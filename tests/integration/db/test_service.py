@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
@@ -19,7 +19,6 @@ import pytest
 from latbase.db import Store, connect, endpoint, rows, wire
 from latbase.db.client import HttpStore
 from latbase.db.duckdb_store import DuckDbStore
-from latbase.db.duckdb_tokens import DuckDbTokens
 from latbase.db.jobs import JobRequest, new_id
 from latbase.db.service.gate import check_exposure
 from latbase.db.service.limits import Limits
@@ -37,6 +36,8 @@ from tests.integration.db.samples import NOON, World
 
 WORLD = World()
 LONG = "SELECT count(*) FROM range(1000000000000) t(i) WHERE i % 7 = 3"
+
+ROWS = {"Content-Type": wire.ARROW}
 
 
 @pytest.fixture
@@ -68,7 +69,9 @@ class TestRoles:
         done = set()
         attempts: dict[str, Callable[[], object]] = {
             "query": lambda: store.query("FROM subnet"),
-            "write": lambda: store.write([WORLD.measurement()]),
+            "write": lambda: store.write([*WORLD.base(), WORLD.measurement()]),
+            "write a search": lambda: store.write([WORLD.search()]),
+            "write an evaluation": lambda: store.write([WORLD.search(), WORLD.evaluation(0)]),
             "claim": lambda: store.jobs.claim("host-1", ["none"]),
             "finish": lambda: store.jobs.finish("host-1", []),
             "enqueue": lambda: store.jobs.enqueue([self.job()]),
@@ -93,11 +96,27 @@ class TestRoles:
         assert may[Role.READER] == {"query"}
         assert may[Role.HOST] == {"query", "write", "claim", "finish"}
         assert may[Role.OPERATOR] > may[Role.HOST]
-        assert len(may[Role.OPERATOR]) == 8
+        assert len(may[Role.OPERATOR]) == 10
 
     def test_a_service_without_tokens_serves_whoever_reaches_it(self, running: Service) -> None:
         with connect(running.url) as store:
-            assert len(self.allowed(store)) == 8
+            assert len(self.allowed(store)) == 10
+
+    def test_no_web_page_of_another_site_changes_anything(self, running: Service) -> None:
+        for foreign in (
+            {"Origin": "http://evil.example", "Sec-Fetch-Site": "cross-site"},
+            {"Origin": "http://localhost:1", "Sec-Fetch-Site": "same-site"},
+            {"Origin": "http://evil.example"},
+            {"Origin": "null"},
+        ):
+            for path in ("records", "jobs", "tokens"):
+                answer = httpx.post(f"{running.url}/v1/{path}", json={}, headers=foreign)
+                assert answer.status_code == 401
+                assert "web page" in answer.json()["message"]
+        own = {"Origin": running.url, "Sec-Fetch-Site": "same-origin"}
+        for headers in (own, {"Origin": running.url}, {"Sec-Fetch-Site": "none"}):
+            answer = httpx.post(f"{running.url}/v1/jobs", json={"jobs": []}, headers=headers)
+            assert answer.json() == {"count": 0}
 
     @pytest.mark.parametrize(
         ("name", "status"),
@@ -151,8 +170,7 @@ class TestRoles:
             owned.tokens.revoke(revoked.token.token_id[:8])
             with pytest.raises(StoreAccessError, match="revoked or expired"):
                 store.query("SELECT 1")
-        late = DuckDbTokens(owned, lambda: datetime.now(UTC) - timedelta(days=2))
-        expired = late.create("old", Role.OPERATOR, valid_for=timedelta(days=1))
+        expired = owned.tokens.create("old", Role.OPERATOR, valid_for=timedelta(microseconds=1))
         with (
             connect(running.url, token=expired.bearer) as store,
             pytest.raises(StoreAccessError, match="revoked or expired"),
@@ -189,9 +207,8 @@ class TestBadRequests:
             ("/v1/query", b'{"sql": "SELECT ?"}', 400),
             ("/v1/query", b'{"sql": "SELECT 1", "max_rows": -1}', 422),
             ("/v1/query", b'{"sql": "SELECT 1", "timeout_s": 1e400}', 422),
-            ("/v1/records", b"", 204),
-            ("/v1/records", b"not arrow", 422),
-            ("/v1/records", b"\xff" * 64, 422),
+            ("/v1/records", b"", 415),
+            ("/v1/records", b"{}", 415),
             ("/v1/jobs/claim", b'{"host_id": "h", "configuration_ids": [], "limit": 0}', 422),
             ("/v1/jobs/claim", b'{"host_id": "\\u0000", "configuration_ids": []}', 422),
             ("/v1/jobs/finish", b'{"host_id": "h", "job_ids": ["no uuid"]}', 422),
@@ -205,8 +222,7 @@ class TestBadRequests:
             f"{running.url}{path}", content=body, headers={"Content-Type": "application/json"}
         )
         assert answer.status_code == status
-        if status != 204:
-            assert set(answer.json()) == {"error", "message"}
+        assert set(answer.json()) == {"error", "message"}
 
     def test_a_stream_for_another_table_or_with_other_columns(self, running: Service) -> None:
         batch = list(rows.batches([WORLD.supernet]))
@@ -215,13 +231,17 @@ class TestBadRequests:
             encoded.replace(b"supernet", b"schemata"),
             encoded.replace(b"definition", b"definitely"),
             encoded[:-40],
+            b"",
+            b"not arrow",
+            b"\xff" * 64,
         ):
-            answer = httpx.post(f"{running.url}/v1/records", content=bad)
+            answer = httpx.post(f"{running.url}/v1/records", content=bad, headers=ROWS)
             assert answer.status_code == 422
 
     def test_a_body_that_is_too_long(self, running: Service) -> None:
-        sized = httpx.post(f"{running.url}/v1/records", content=b"x" * 200_001)
-        chunked = httpx.post(f"{running.url}/v1/records", content=iter([b"x" * 10_000] * 21))
+        url, parts = f"{running.url}/v1/records", iter([b"x" * 10_000] * 21)
+        sized = httpx.post(url, content=b"x" * 200_001, headers=ROWS)
+        chunked = httpx.post(url, content=parts, headers=ROWS)
         for answer in (sized, chunked):
             assert answer.status_code == 413
             assert "at most 200000 bytes" in answer.json()["message"]
@@ -278,11 +298,14 @@ def test_metrics_count_requests_and_rows(owned: DuckDbStore, running: Service) -
     owned.write([WORLD.measurement(), WORLD.measurement(1, verdict="disturbed")])
     httpx.post(f"{running.url}/v1/query", json={"sql": "SELECT 1"})
     httpx.get(f"{running.url}/{'x' * 50}")
+    httpx.request("YYYY", f"{running.url}/v1/query")
     text = httpx.get(f"{running.url}/metrics").text
     assert 'latbase_measurements{verdict="disturbed"} 1.0' in text
     assert 'latbase_requests_total{method="POST",route="/v1/query",status="200"} 1.0' in text
     assert 'route="unknown"' in text
+    assert 'method="unknown"' in text
     assert "xxxx" not in text
+    assert "YYYY" not in text
 
 
 class TestEndpoint:

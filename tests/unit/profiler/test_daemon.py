@@ -14,8 +14,10 @@ import time_machine
 
 from latbase import db, settings
 from latbase.db import Store
+from latbase.db.duckdb_store import DuckDbStore
 from latbase.db.jobs import JobRequest, JobStatus, new_id
 from latbase.db.records import Configuration
+from latbase.db.service.running import Service
 from latbase.errors import DaemonError, StoreError
 from latbase.profiler import locks, presence
 from latbase.profiler.assignment import Assignment
@@ -107,6 +109,47 @@ def test_what_the_store_never_takes_is_set_aside_and_the_job_fails(store: Store,
     assert "The store refused the result" in str(jobs(store)[0][1])
     assert [path.suffix for path in outbox.folder.iterdir()] == [".refused"]
     assert not outbox.waiting()
+
+
+@pytest.mark.parametrize(
+    ("reason", "told"),
+    [
+        ("x" * 10_001, "x" * 10_000),
+        ("", "it failed without a reason"),
+        ("a\0b", "a\N{REPLACEMENT CHARACTER}b"),
+        ("cannot read \udcff", "cannot read ?"),
+    ],
+)
+def test_every_reason_is_one_that_a_service_takes(
+    tmp_path: Path, outbox: Outbox, reason: str, told: str
+):
+    with (
+        DuckDbStore(tmp_path / "latency.duckdb") as owned,
+        Service(owned) as service,
+        db.connect(service.url) as store,
+    ):
+        store.write(WORLD.base())
+        outbox.put_failure(claimed(store), reason)
+        (delivered,) = outbox.deliver(store, HOST)
+        assert delivered.status is JobStatus.FAILED
+        ((_, error),) = jobs(store)
+        assert str(error).startswith(told)
+        assert len(str(error)) <= 10_000
+
+
+def test_a_reason_that_is_no_text_is_told_as_far_as_it_is(store: Store, outbox: Outbox):
+    (outbox.folder / f"{claimed(store)}.failed").write_bytes(b"file \xff\xfe is bad")
+    list(outbox.deliver(store, HOST))
+    assert jobs(store) == [("failed", "file \ufffd\ufffd is bad")]
+
+
+def test_a_result_that_lost_its_content_finishes_no_job(store: Store, outbox: Outbox):
+    (outbox.folder / f"{claimed(store)}.arrow").touch()
+    list(outbox.deliver(store, HOST))
+    list(outbox.deliver(store, HOST))
+    ((status, error),) = jobs(store)
+    assert status == "failed"
+    assert "The body is empty" in str(error)
 
 
 def test_without_the_store_everything_stays(store: Store, outbox: Outbox):
