@@ -69,7 +69,7 @@ class Filled:
         """Store latencies of work plus ``kernel_ms`` times the sum of kernel choices."""
         genotypes = NETWORK.space.sample(n, seed)
         latency = work_ms * NETWORK.costs(genotypes)[:, 0] / 1e8 + (not work_ms)
-        latency += kernel_ms * genotypes[:, :20].sum(axis=1)
+        latency += kernel_ms * genotypes[:, :20].sum(axis=1) + max(0.0, -40.0 * kernel_ms)
         subnets = subnets_of(NETWORK, genotypes)
         self.store.write(
             [
