@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 
 from latbase import supernets
 from latbase.cli.main import main
-from latbase.db import connect
+from latbase.db import Store, connect
 from latbase.db.records import Measurement
 from latbase.searcher import runner
 from tests.studied import SUPERNET, latencies
@@ -126,11 +126,15 @@ def test_what_is_predicted_is_not_measured_so_the_machine_may_be_away(latbase, a
     assert search["configuration_id"] == away
 
 
-def test_a_search_on_predictions_resumes_as_it_began_whatever_was_measured_since(
-    latbase, away, tmp_path, monkeypatch
-):
-    command = predicting(away, "--evaluations", "40", "--tactic", "auto")
-    untouched = Command(Path(shutil.copy(latbase.store, tmp_path / "whole.duckdb")))
+PATH = (
+    "SELECT subnet_id, values FROM evaluation JOIN search USING (search_id) WHERE "
+    "tactic = 'auto' ORDER BY position"
+)
+"""What the search evaluated."""
+
+
+def interrupt(latbase: Command, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]) -> None:
+    """Run a search that is interrupted once its next batch is stored."""
     append = runner.Recorder.append
 
     def killed(self, genotypes, values, evaluator):
@@ -140,25 +144,32 @@ def test_a_search_on_predictions_resumes_as_it_began_whatever_was_measured_since
     with monkeypatch.context() as patched:
         patched.setattr(runner.Recorder, "append", killed)
         assert latbase.run(*command).exit_code
-    path = (
-        "SELECT subnet_id, values FROM evaluation JOIN search USING (search_id) WHERE "
-        "tactic = 'auto' ORDER BY position"
-    )
-    assert 0 < len(latbase.json("query", path)) < 40
+
+
+def measurements(store: Store) -> list[Measurement]:
+    rows = store.query("SELECT * FROM measurement ORDER BY measurement_id").to_pylist()
+    fields = Measurement.__dataclass_fields__
+    return [Measurement(**{name: row[name] for name in fields}) for row in rows]
+
+
+def test_a_search_on_predictions_resumes_as_it_began_whatever_was_measured_since(
+    latbase, away, tmp_path, monkeypatch
+):
+    command = predicting(away, "--evaluations", "40", "--tactic", "auto")
+    untouched = Command(Path(shutil.copy(latbase.store, tmp_path / "whole.duckdb")))
+    interrupt(latbase, monkeypatch, command)
+    assert 0 < len(latbase.json("query", PATH)) < 40
     with connect(latbase.store) as store:
-        rows = store.query("SELECT * FROM measurement LIMIT 100").to_pylist()
-        fields = Measurement.__dataclass_fields__
-        known = [Measurement(**{name: row[name] for name in fields}) for row in rows]
         now = datetime.now(UTC)
         store.write(
             [
                 replace(one, measurement_id=str(uuid.uuid4()), value=900.0, measured_at=now)
-                for one in known
+                for one in measurements(store)[:100]
             ]
         )
     assert "Continuing the unfinished search" in latbase.run(*command).stderr
     assert untouched.run(*command).exit_code == 0
-    assert latbase.json("query", path) == untouched.json("query", path)
+    assert latbase.json("query", PATH) == untouched.json("query", PATH)
 
 
 def test_a_search_goes_on_when_older_values_reach_the_store_after_it_began(
@@ -166,26 +177,12 @@ def test_a_search_goes_on_when_older_values_reach_the_store_after_it_began(
 ):
     """As from a daemon that was cut off, while the search was."""
     command = predicting(away, "--evaluations", "40", "--tactic", "auto")
-    append = runner.Recorder.append
-
-    def killed(self, genotypes, values, evaluator):
-        append(self, genotypes, values, evaluator)
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patched:
-        patched.setattr(runner.Recorder, "append", killed)
-        for _ in range(2):
-            assert latbase.run(*command).exit_code
-    path = (
-        "SELECT subnet_id, values FROM evaluation JOIN search USING (search_id) WHERE "
-        "tactic = 'auto' ORDER BY position"
-    )
-    begun = latbase.json("query", path)
+    for _ in range(2):
+        interrupt(latbase, monkeypatch, command)
+    begun = latbase.json("query", PATH)
     assert 0 < len(begun) < 40
     with connect(latbase.store) as store:
-        fields = Measurement.__dataclass_fields__
-        rows = store.query("SELECT * FROM measurement").to_pylist()
-        old = [Measurement(**{name: row[name] for name in fields}) for row in rows]
+        old = measurements(store)
         late = max(one.measured_at for one in old) + timedelta(milliseconds=1)
         store.write(
             [
@@ -196,8 +193,8 @@ def test_a_search_goes_on_when_older_values_reach_the_store_after_it_began(
     done = latbase.run(*command)
     assert "has received older values since" in done.stderr
     assert done.exit_code == 0
-    assert latbase.json("query", path)[: len(begun)] == begun
-    assert len(latbase.json("query", path)) == 40
+    assert latbase.json("query", PATH)[: len(begun)] == begun
+    assert len(latbase.json("query", PATH)) == 40
 
 
 def test_what_cannot_be_predicted_is_refused_with_what_to_do(latbase, away):
